@@ -16,7 +16,13 @@ const swc = {
 };
 
 const esmOnly = [
-  '@nestjs', 'file-type', 'strtok3', 'token-types', '@tokenizer', '@borewit', 'uint8array-extras',
+  '@nestjs',
+  'file-type',
+  'strtok3',
+  'token-types',
+  '@tokenizer',
+  '@borewit',
+  'uint8array-extras',
 ];
 
 /** @type {import('jest').Config} */
