@@ -1,0 +1,70 @@
+import { formatDuration } from './duration.js';
+import type { CancelReason, Layer } from './errors.js';
+import { CancelledError, DeadlineExceededError } from './errors.js';
+import type { ScopeNode } from './scope-node.js';
+
+/** What is recorded when a scope is cancelled; every scope below it shares the record. */
+export class Cancellation {
+  readonly scopeName: string;
+  readonly layer: Layer;
+  readonly timeoutMs: number;
+  readonly elapsedMs: number;
+  /** How long after its deadline a blocked event loop let it be noticed, in milliseconds. */
+  readonly loopDelayMs: number;
+  readonly #message: string | undefined;
+  #error: CancelledError | undefined;
+
+  constructor(
+    /** The level that was cancelled, or whose deadline passed. */
+    readonly origin: ScopeNode,
+    readonly reason: CancelReason,
+    /** The instant on the scope's clock. */
+    readonly at: number,
+    message?: string,
+  ) {
+    this.scopeName = origin.name;
+    this.layer = reason === 'shutdown' ? 'shutdown' : origin.layer;
+    this.timeoutMs = reason === 'deadline' ? origin.timeoutMs : Infinity;
+    this.elapsedMs = at - origin.startedAt;
+    this.loopDelayMs = reason === 'deadline' ? at - origin.ownDeadline : 0;
+    this.#message = message;
+  }
+
+  /** The record of a scope below: its own, if its deadline came first and nobody noticed. */
+  reaching(scope: ScopeNode): Cancellation {
+    const overdue = this.reason === 'deadline' && scope.ownDeadline < this.at - this.loopDelayMs;
+    return overdue ? new Cancellation(scope, 'deadline', this.at) : this;
+  }
+
+  get code(): string {
+    if (this.reason === 'deadline') {
+      return this.layer === 'caller' ? 'caller_deadline' : `${this.layer}_timeout`;
+    }
+    return CODES[this.reason];
+  }
+
+  get message(): string {
+    if (this.#message !== undefined) return this.#message;
+    if (this.reason === 'shutdown') return 'The server is shutting down';
+    if (this.reason !== 'deadline') return `${this.scopeName} was cancelled: ${WORDS[this.reason]}`;
+    const { kind, subject = kind === 'request' ? 'Handler' : this.scopeName } = this.origin;
+    return `${subject} did not complete within ${formatDuration(Math.round(this.timeoutMs))}`;
+  }
+
+  /** Made when somebody asks: most of the price of 10,000 disconnects would be their errors. */
+  get error(): CancelledError {
+    return (this.#error ??=
+      this.reason === 'deadline' ? new DeadlineExceededError(this) : new CancelledError(this));
+  }
+}
+
+const CODES = {
+  disconnect: 'client_disconnected',
+  shutdown: 'shutting_down',
+  explicit: 'cancelled',
+} as const;
+
+const WORDS = {
+  disconnect: 'the client disconnected',
+  explicit: 'nobody needs its result any more',
+} as const;
