@@ -1,0 +1,244 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { AlarmHandle } from '../core/clock.js';
+import type { Cancellation } from '../core/cancellation.js';
+import { enterScope } from '../core/current-scope.js';
+import type { Ending } from '../core/outcome.js';
+import { endScopeDetached } from '../core/run-scoped.js';
+import type { ScopeEdge } from '../core/scope-edge.js';
+import { ScopeNode } from '../core/scope-node.js';
+import type { RoutePolicy } from '../policy/route-policy.js';
+import type { Unanswered } from './answer-queue.js';
+import { AnswerStream } from './answer-stream.js';
+import { breakOff } from './connection-end.js';
+import { carryExchange, exchangeOf } from './exchange-of.js';
+import type { FrameworkReply } from './framework-reply.js';
+import { adoptResult } from './handler-result.js';
+import type { Handler } from './handler-run.js';
+import { HandlerRun, overAlready } from './handler-run.js';
+import type { Inbound } from './inbound.js';
+import { handlerLimitMs } from './inbound.js';
+import { answerWithProblem } from './problem-answer.js';
+import { problemOf } from './problem.js';
+import type { RouteTarget } from './route-target.js';
+import type { CancelCarrier } from './until-cancelled.js';
+import { ignoreLateWrites, ignoreWritesAfterEnd } from './late-writes.js';
+
+const UNROUTED = '(no route)';
+
+/** One HTTP request and its answer: opens the request's scope, enforces it, and ends it. */
+export class HttpExchange implements ScopeEdge, Unanswered {
+  readonly scope: ScopeNode;
+  policy: RoutePolicy;
+  target: RouteTarget | undefined;
+  reply: FrameworkReply | undefined;
+  /** Carries the cancellation to the exception filters in the place of the handler. */
+  carrier: CancelCarrier | undefined;
+  #run: HandlerRun | undefined;
+  #responseClosed = false;
+  #clientLeft = false;
+  #stream: AnswerStream | undefined;
+  #alarm: AlarmHandle | undefined;
+
+  constructor(
+    readonly inbound: Inbound,
+    readonly req: IncomingMessage,
+    readonly res: ServerResponse,
+  ) {
+    const { root, defaults } = inbound;
+    const { tree } = root;
+    const now = tree.clock.now();
+    this.policy = defaults;
+    this.scope = new ScopeNode(tree, root, 'request', UNROUTED, 'handler', now);
+    this.scope.edge = this;
+    const limitMs = handlerLimitMs(inbound, defaults, req);
+    if (limitMs !== Infinity) this.scope.limitFromStart(limitMs, now);
+    carryExchange(res, this);
+    res.on('close', onResponseClose);
+  }
+
+  /**
+   * The route is known: its policy takes over, measured from the start of the request.
+   * @returns false when the request is over already, so that the route must not be entered.
+   */
+  enterRoute(name: string, policy: RoutePolicy, target: RouteTarget | undefined): boolean {
+    const { scope } = this;
+    scope.name = name;
+    this.target = target;
+    if (policy !== this.policy) {
+      const isMoved = policy.handlerMarked || this.policy.handlerMarked;
+      this.policy = policy;
+      if (isMoved) scope.limitFromStart(handlerLimitMs(this.inbound, policy, this.req));
+    }
+    if (scope.cancellation) return false;
+    if (target?.writesResponse) this.watchStream();
+    return true;
+  }
+
+  /** Runs the route's handler, unless the request is over. */
+  handle(handler: Handler, self: unknown, args: unknown[]): unknown {
+    if (this.scope.expireIfOverdue()) return overAlready(this);
+    this.#run = new HandlerRun(this);
+    return this.#run.start(handler, self, args);
+  }
+
+  onCancel({ reason }: Cancellation): void {
+    if (reason === 'disconnect') {
+      this.carrier?.unsubscribe();
+      return;
+    }
+    if (this.#responseClosed) this.#finish();
+    if (this.#isAnswered) return;
+    if (this.res.headersSent) {
+      this.#cut();
+      return;
+    }
+    ignoreWritesAfterEnd(this.res);
+    this.inbound.answers.add(this);
+  }
+
+  /** Whoever noticed the cancel may belong to another request: filters must see this one's scope. */
+  answerCancel(): void {
+    if (!this.#isAnswered) enterScope(this.scope, () => this.#answerCancel());
+  }
+
+  #answerCancel(): void {
+    const stream = this.#stream;
+    // Filters come after what the handler still does before it yields.
+    if (stream) queueMicrotask(() => stream.release());
+    if (this.#tellNest()) this.#wakeIn(this.inbound.backstopMs, () => this.#backstop());
+    else this.#backstop();
+  }
+
+  outgrewDeadline(): boolean {
+    if (!this.res.headersSent) return false;
+    // With interceptors around it, Nest opens a stream of events before there is one.
+    if (this.isHandling && this.target?.isEventStream) return false;
+    this.watchStream();
+    return this.#stream!.begin() || this.res.writableEnded;
+  }
+
+  /** Work that goes on is followed: the handler has not settled. */
+  get isHandling(): boolean {
+    return this.#run?.isRunning ?? false;
+  }
+
+  /** The cancel was answered; whatever comes now comes too late. */
+  get isOver(): boolean {
+    return this.scope.cancellation !== undefined && this.res.writableEnded;
+  }
+
+  /** Nobody reads an answer any more. */
+  get isClientGone(): boolean {
+    const { req, res, scope } = this;
+    return scope.reason === 'disconnect' || res.destroyed || (req.destroyed && !req.complete);
+  }
+
+  close(): void {
+    const { res, scope } = this;
+    this.#responseClosed = true;
+    if (!res.writableEnded && this.#leftEarly()) return;
+    if (!this.isHandling || scope.cancellation) this.#finish();
+  }
+
+  /** @param error what the handler failed with when nobody was there to be told. */
+  #finish(error?: unknown): void {
+    const { scope } = this;
+    this.#alarm?.cancel();
+    this.#stream?.end();
+    if (this.isHandling) scope.hold();
+    const heard = scope.tree.hears(scope.cancellation !== undefined);
+    endScopeDetached(scope, heard ? this.#ending(error) : undefined);
+  }
+
+  #ending(error: unknown): Ending {
+    const status = this.#clientLeft ? 499 : this.res.statusCode;
+    const failed = error !== undefined || status >= 500;
+    return { failed, error, status, late: this.isHandling };
+  }
+
+  /** @returns true when the route lets its work go on without the client. */
+  #leftEarly(): boolean {
+    const { res, scope } = this;
+    this.#clientLeft = !scope.cancellation || !res.headersSent;
+    if (scope.cancellation) return false;
+    const { onDisconnect } = this.policy;
+    if (this.isHandling && onDisconnect !== 'cancel') {
+      if (onDisconnect !== 'continue') this.#wakeIn(onDisconnect.graceMs, () => this.#giveUp());
+      return true;
+    }
+    scope.cancel('disconnect');
+    return false;
+  }
+
+  #giveUp(): void {
+    this.scope.cancel('disconnect');
+    this.#finish();
+  }
+
+  handlerSettled(error: unknown): void {
+    if (!this.#responseClosed) return;
+    if (this.scope.closed) this.scope.release();
+    else this.#finish(error);
+  }
+
+  /** The interceptor or Observable that awaits the handler's result has it. */
+  carrierSettled(error?: unknown): void {
+    this.#run?.settle(error);
+  }
+
+  /** It has stopped to wait for it. */
+  carrierGone(): void {
+    this.#run?.follow();
+  }
+
+  adopt(result: unknown): unknown {
+    return adoptResult(result, this);
+  }
+
+  get isCarried(): boolean {
+    return this.carrier !== undefined && !this.carrier.closed;
+  }
+
+  get #isAnswered(): boolean {
+    return this.res.writableEnded || this.res.destroyed;
+  }
+
+  /** @returns false when nothing of Nest's is waiting, so that no exception filter would hear of it. */
+  #tellNest(): boolean {
+    if (!this.isCarried) return this.#run?.reject() ?? false;
+    this.carrier!.error(this.scope.error);
+    return true;
+  }
+
+  /** From the first byte on, the limits of a stream hold. */
+  watchStream(): void {
+    this.#stream ??= new AnswerStream(this.res, this.scope, this.policy.stream);
+  }
+
+  #wakeIn(ms: number, ring: () => void): void {
+    const { clock } = this.scope.tree;
+    this.#alarm?.cancel();
+    this.#alarm = clock.at(clock.now() + ms, { ring });
+  }
+
+  #backstop(): void {
+    if (this.#isAnswered) return;
+    this.#stream?.release();
+    if (this.res.headersSent) this.#cut();
+    else answerWithProblem(this, this.scope.error!);
+  }
+
+  /** There is no second status: the client must see that the answer is not whole. */
+  #cut(): void {
+    const { res } = this;
+    this.watchStream();
+    if (this.target?.isEventStream || this.#stream!.isEventStream)
+      this.#stream!.sayLast(problemOf(this.scope.error!, this));
+    else breakOff(res);
+    ignoreLateWrites(res);
+  }
+}
+
+function onResponseClose(this: ServerResponse): void {
+  exchangeOf(this)?.close();
+}
