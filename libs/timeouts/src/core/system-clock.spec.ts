@@ -4,17 +4,20 @@ import type { AlarmHandle } from './clock.js';
 import { closeApplicationScope, openApplicationScope, openScope } from './current-scope.js';
 import { systemClock } from './system-clock.js';
 
-const created: NodeJS.Timeout[] = [];
+const pending = new Set<NodeJS.Timeout>();
 
 const nodeSetTimeout = globalThis.setTimeout;
 
 /** Timers made here that keep the process alive; those of the process would include the runner's own. */
-const reffedTimers = () => created.filter((timer) => timer.hasRef()).length;
+const reffedTimers = () => [...pending].filter((timer) => timer.hasRef()).length;
 
 beforeAll(() => {
-  const recording = (...args: Parameters<typeof nodeSetTimeout>) => {
-    const timer = nodeSetTimeout(...args);
-    created.push(timer);
+  const recording = (callback: () => void, ms?: number) => {
+    const timer = nodeSetTimeout(() => {
+      pending.delete(timer);
+      callback();
+    }, ms);
+    pending.add(timer);
     return timer;
   };
   globalThis.setTimeout = Object.assign(recording, nodeSetTimeout) as typeof nodeSetTimeout;
