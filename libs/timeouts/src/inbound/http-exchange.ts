@@ -76,6 +76,8 @@ export class HttpExchange implements ScopeEdge, Unanswered {
 
   /** Runs the route's handler, unless the request is over. */
   handle(handler: Handler, self: unknown, args: unknown[]): unknown {
+    // One that the handler itself calls is part of the handler's own run.
+    if (this.isHandling) return handler.apply(self, args);
     if (this.scope.expireIfOverdue()) return overAlready(this);
     this.#run = new HandlerRun(this);
     return this.#run.start(handler, self, args);
