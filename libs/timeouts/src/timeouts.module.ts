@@ -18,6 +18,7 @@ import { TimeoutsMonitor } from './inbound/timeouts-monitor.js';
 import { formatBootTable } from './policy/boot-table.js';
 import { checkBudgets } from './policy/budgets-check.js';
 import { factsFromEnv, processEnvironment } from './policy/env.js';
+import { defaultRoutePolicy } from './policy/route-policy.js';
 import { unmatchedSkipPaths } from './policy/skip-paths.js';
 import type { ResolvedOptions, TimeoutsOptions } from './policy/timeouts-options.js';
 import { resolveOptions } from './policy/timeouts-options.js';
@@ -61,7 +62,8 @@ function openCore(
   { listeners, clock }: TimeoutsModuleOptions,
 ): TimeoutsCore {
   const isSuspended = options.suspendWhileDebugging ? isDebuggerAttached : undefined;
-  const root = openApplicationScope({ clock, listeners, isSuspended });
+  const policy = defaultRoutePolicy(options);
+  const root = openApplicationScope({ clock, listeners, isSuspended, policy });
   const monitor = new TimeoutsMonitor(root);
   return { options, root, monitor, drain: new DrainService(root, options.shutdown.graceMs) };
 }

@@ -3,6 +3,13 @@ import type { CancelReason, Layer } from './errors.js';
 import { CancelledError, DeadlineExceededError } from './errors.js';
 import type { ScopeNode } from './scope-node.js';
 
+/** A limit that is watched by somebody else than the scope that it cancels. */
+export interface ReachedLimit {
+  readonly layer: Layer;
+  readonly timeoutMs: number;
+  readonly message: string;
+}
+
 /** What is recorded when a scope is cancelled; every scope below it shares the record. */
 export class Cancellation {
   readonly scopeName: string;
@@ -20,14 +27,16 @@ export class Cancellation {
     readonly reason: CancelReason,
     /** The instant on the scope's clock. */
     readonly at: number,
-    message?: string,
+    detail?: string | ReachedLimit,
   ) {
+    const limit = typeof detail === 'object' ? detail : undefined;
+    const isOwnDeadline = reason === 'deadline' && !limit;
     this.scopeName = origin.name;
-    this.layer = reason === 'shutdown' ? 'shutdown' : origin.layer;
-    this.timeoutMs = reason === 'deadline' ? origin.timeoutMs : Infinity;
+    this.layer = limit?.layer ?? (reason === 'shutdown' ? 'shutdown' : origin.layer);
+    this.timeoutMs = limit?.timeoutMs ?? (isOwnDeadline ? origin.timeoutMs : Infinity);
     this.elapsedMs = at - origin.startedAt;
-    this.loopDelayMs = reason === 'deadline' ? at - origin.ownDeadline : 0;
-    this.#message = message;
+    this.loopDelayMs = isOwnDeadline ? at - origin.ownDeadline : 0;
+    this.#message = typeof detail === 'object' ? detail.message : detail;
   }
 
   /** The record of a scope below: its own, if its deadline came first and nobody noticed. */

@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Clock } from './clock.js';
 import type { OutcomeListener } from './outcome.js';
 import type { Scope } from './scope.js';
+import type { ScopePolicy } from './scope-edge.js';
 import { ScopeNode } from './scope-node.js';
 import { ScopeTree } from './scope-tree.js';
 import { systemClock } from './system-clock.js';
@@ -22,6 +23,8 @@ export interface ApplicationScopeOptions {
   readonly clock?: Clock;
   readonly listeners?: readonly OutcomeListener[];
   readonly isSuspended?: () => boolean;
+  /** For work outside requests, such as tasks that outlive theirs. */
+  readonly policy?: ScopePolicy;
 }
 
 /** Opens the root of one application's tree. Cancelling it is shutting the application down. */
@@ -29,6 +32,8 @@ export function openApplicationScope(options: ApplicationScopeOptions = {}): Sco
   const tree = new ScopeTree(options.clock ?? systemClock, options.isSuspended);
   for (const listener of options.listeners ?? []) tree.listen(listener);
   const scope = openRoot('application', tree);
+  const { policy } = options;
+  if (policy) scope.edge = { policy, onCancel() {}, outgrewDeadline: () => false };
   applications.push(scope);
   return scope;
 }

@@ -1,3 +1,4 @@
+import type { ScopePolicy } from './scope-edge.js';
 import type { ScopeNode } from './scope-node.js';
 
 /** The scope whose limits hold for `scope` too; a cleanup is free of those around it. */
@@ -12,4 +13,11 @@ export function firstToExpire(scope: ScopeNode): ScopeNode {
     if (outer.ownDeadline <= first.ownDeadline) first = outer;
   }
   return first;
+}
+
+/** The policy in force inside `scope`: that of the closest edge around it. */
+export function policyOf(scope: ScopeNode): ScopePolicy | undefined {
+  let around: ScopeNode | undefined = scope;
+  while (around && !around.edge) around = around.parent;
+  return around?.edge?.policy;
 }

@@ -1,5 +1,6 @@
 import type { Alarm, AlarmHandle } from './clock.js';
 import { CancelListeners } from './cancel-listeners.js';
+import type { ReachedLimit } from './cancellation.js';
 import { Cancellation } from './cancellation.js';
 import type { Duration } from './duration.js';
 import { parseDuration } from './duration.js';
@@ -91,9 +92,15 @@ export class ScopeNode implements Scope, Alarm {
     if (this.expireIfOverdue()) throw this.error;
   }
 
-  cancel(reason: CancelReason = 'explicit', message?: string): boolean {
+  cancel(reason: CancelReason = 'explicit', detail?: string | ReachedLimit): boolean {
+    if (this.#cancellation || this.#closed) return false;
     if (this.kind === 'application' && reason !== 'shutdown') return false;
-    return this.#cancel(reason, message);
+    this.#cancellation = new Cancellation(this, reason, this.tree.clock.now(), detail);
+    // Marked before anybody is told, so that no listener can start work in a half-cancelled tree.
+    const cancelled: ScopeNode[] = [this];
+    for (const scope of cancelled) scope.#spread(cancelled);
+    inTurns(cancelled, (scope) => scope.#tell());
+    return true;
   }
 
   setDeadline(duration: Duration): boolean {
@@ -210,17 +217,7 @@ export class ScopeNode implements Scope, Alarm {
   #expire(): boolean {
     if (this.#closed || this.tree.isSuspended()) return false;
     const expired = firstToExpire(this);
-    return !expired.edge?.outgrewDeadline() && expired.#cancel('deadline');
-  }
-
-  #cancel(reason: CancelReason, message?: string): boolean {
-    if (this.#cancellation || this.#closed) return false;
-    this.#cancellation = new Cancellation(this, reason, this.tree.clock.now(), message);
-    // Marked before anybody is told, so that no listener can start work in a half-cancelled tree.
-    const cancelled: ScopeNode[] = [this];
-    for (const scope of cancelled) scope.#spread(cancelled);
-    inTurns(cancelled, (scope) => scope.#tell());
-    return true;
+    return !expired.edge?.outgrewDeadline() && expired.cancel('deadline');
   }
 
   #spread(cancelled: ScopeNode[]): void {

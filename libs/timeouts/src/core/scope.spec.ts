@@ -338,6 +338,7 @@ describe('cancel', () => {
     const child = block(parent, 'child');
     const told = jest.fn();
     parent.edge = {
+      policy: { statementMs: Infinity },
       onCancel: () => {
         throw new Error('edge');
       },
@@ -376,7 +377,11 @@ describe('cancel', () => {
   it('an edge that ends the scope while it is told does not silence the listeners', () => {
     const scope = block(root, 'request');
     const told = jest.fn();
-    scope.edge = { onCancel: () => scope.close(), outgrewDeadline: () => false };
+    scope.edge = {
+      policy: { statementMs: Infinity },
+      onCancel: () => scope.close(),
+      outgrewDeadline: () => false,
+    };
     scope.onCancel(told);
     const { signal } = scope;
 
@@ -390,6 +395,7 @@ describe('cancel', () => {
   it('an edge that outgrew the deadline is not cancelled by it', () => {
     const scope = block(root, 'stream', 100);
     scope.edge = {
+      policy: { statementMs: Infinity },
       onCancel: () => {},
       outgrewDeadline: () => {
         scope.moveDeadline(clock.now() + 1_000);
