@@ -43,5 +43,7 @@ export default {
         transform: { '^.+\\.(ts|js)$': ['@swc/jest', swc] },
         transformIgnorePatterns: [`/node_modules/(?!(${esmOnly.join('|')})/)`],
       }),
+  // Most of the time goes by in waiting for limits, also where there are only two cores.
+  maxWorkers: 3,
   testTimeout: 20_000,
 };

@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import {
   architectureFaults,
   ENVIRONMENT_FILE,
+  LAZY_FILE,
   MAX_LINES,
   RXJS_FILES,
 } from './support/architecture.js';
@@ -10,6 +11,7 @@ import { readSources } from './support/repository.js';
 const sound: Readonly<Record<string, string>> = {
   'index.ts': `export { Scope } from './core/scope.js';`,
   'timeouts.module.ts': `import { Module } from '@nestjs/common';\nimport './inbound/listener.js';`,
+  [LAZY_FILE]: `import './inbound/listener.js';\nawait import('./typeorm/index.js');`,
   'core/scope.ts': `import ms from 'ms';\nimport { inspect } from 'node:util';\nimport './clock.js';`,
   'core/current-scope.ts': 'const storage = new AsyncLocalStorage();',
   'policy/decorators.ts': `import type { Type } from '@nestjs/common';\nimport 'reflect-metadata';
@@ -57,6 +59,7 @@ describe('the checker', () => {
       'imports sideways: outbound/scoped-fetch.ts',
     ],
     ['inbound', `import { map } from 'rxjs';`, 'imports rxjs outside RXJS_FILES'],
+    ['inbound', `import { WsException } from '@nestjs/websockets';`, 'imports @nestjs/websockets'],
     ['outbound', `import { map } from 'rxjs';`, 'imports rxjs'],
     ['outbound', `const { Agent } = require('undici');`, 'imports undici'],
     ['jobs', `import '../typeorm/index.js';`, 'imports up: typeorm/index.ts'],
@@ -78,6 +81,15 @@ describe('the checker', () => {
       'imports sideways: typeorm/index.ts',
     ],
     ['timeouts.module.ts', `import './testing/index.js';`, 'imports sideways: testing/index.ts'],
+    [
+      'timeouts.module.ts',
+      `await import('./typeorm/index.js');`,
+      'imports sideways: typeorm/index.ts',
+    ],
+    [LAZY_FILE, `import './typeorm/index.js';`, 'imports sideways: typeorm/index.ts'],
+    [LAZY_FILE, `require('./typeorm/index.js');`, 'imports sideways: typeorm/index.ts'],
+    [LAZY_FILE, `type T = import('./typeorm/x.js').T;`, 'imports sideways: typeorm/x.ts'],
+    [LAZY_FILE, `await import('typeorm');`, 'imports typeorm'],
     ['planted.ts', '', 'is in no known folder'],
     ['tools/planted.ts', '', 'is in no known folder'],
   ])('finds in %s: %s', (path, text, message) => {

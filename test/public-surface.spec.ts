@@ -18,6 +18,7 @@ const SURFACES: Readonly<Record<string, Surface>> = {
       'DeadlineExceededError',
       'DrainService',
       'InvalidDurationError',
+      'PoolWaitTimeoutError',
       'SkipTimeout',
       'TimeoutsConfigurationError',
       'TimeoutsModule',
@@ -56,6 +57,7 @@ const SURFACES: Readonly<Record<string, Surface>> = {
       'Outcome',
       'OutcomeListener',
       'PolicyOptions',
+      'PoolUse',
       'Preset',
       'Problem',
       'Profile',
@@ -71,7 +73,37 @@ const SURFACES: Readonly<Record<string, Surface>> = {
       'TimeoutsSnapshot',
     ],
   },
-  './testing': { values: ['ManualClock'], types: [] },
+  './terminus': {
+    values: ['DrainHealthIndicator', 'TimeoutsHealthModule'],
+    types: [
+      'HealthThresholds',
+      'ProbeCheck',
+      'ProbeCheckFunction',
+      'ProbeCheckRun',
+      'ProbeChecks',
+      'ProbePaths',
+      'TimeoutsHealthModuleOptions',
+      'TimeoutsHealthOptionsFactory',
+    ],
+  },
+  './testing': {
+    values: ['ManualClock', 'drip', 'halfClose', 'readSlowly', 'stall', 'vanish'],
+    types: [
+      'ClientView',
+      'ConnectionEnd',
+      'DripOptions',
+      'HalfCloseOptions',
+      'HostileRequest',
+      'Moment',
+      'ReadSlowlyOptions',
+      'StallOptions',
+      'VanishOptions',
+    ],
+  },
+  './typeorm': {
+    values: ['StatementTimeoutSubscriber', 'isDeadlinePool', 'withDeadlines'],
+    types: ['DatabaseSettings', 'DeadlinePool', 'PoolStats'],
+  },
 };
 
 const manifest = readJson<{ exports: Record<string, unknown> }>('libs/timeouts/package.json');

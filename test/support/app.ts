@@ -24,6 +24,9 @@ export const STACKS = [
 
 export type Stack = (typeof STACKS)[number];
 
+/** For what happens before or after handlers, where the way of enforcement makes no difference. */
+export const ADAPTER_STACKS = STACKS.filter(({ enforcement }) => enforcement === 'auto');
+
 export interface TestApp {
   readonly app: INestApplication;
   readonly url: string;
@@ -45,6 +48,8 @@ export interface TestAppSettings {
   readonly nest?: NestApplicationOptions;
   /** In the place of the stack's own, for instance one that speaks HTTP/2. */
   readonly adapter?: AbstractHttpAdapter;
+  /** Whether Nest's shutdown hooks are enabled, as they are in most applications. Default true. */
+  readonly hooks?: boolean;
   /** Before the application listens: global guards, middleware, prefix. */
   readonly prepare?: (app: INestApplication) => void | Promise<void>;
 }
@@ -82,6 +87,7 @@ export async function startApp(stack: Stack, settings: TestAppSettings = {}): Pr
     ...settings.nest,
   });
   running.add(app);
+  if (settings.hooks !== false) app.enableShutdownHooks(['SIGTERM']);
   await settings.prepare?.(app);
   await app.listen(0, '127.0.0.1');
   const url = await app.getUrl();

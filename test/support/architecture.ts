@@ -14,7 +14,7 @@ import {
 
 interface Folder {
   readonly layer: number;
-  /** Packages it may import besides Node's own; `type x` allows `import type` only. */
+  /** Packages it may import besides Node's own; `type x` is for `import type` only, `lazy x` for `import()`. */
   readonly packages: readonly string[];
 }
 
@@ -23,7 +23,10 @@ const nest = ['@nestjs/common', '@nestjs/core', 'reflect-metadata', 'ms'];
 export const FOLDERS: Readonly<Record<string, Folder>> = {
   core: { layer: 0, packages: ['ms'] },
   policy: { layer: 1, packages: ['ms', 'reflect-metadata', 'type @nestjs/common'] },
-  inbound: { layer: 2, packages: [...nest, 'rxjs'] },
+  inbound: {
+    layer: 2,
+    packages: [...nest, 'rxjs', 'lazy @nestjs/microservices', 'lazy @nestjs/websockets'],
+  },
   outbound: { layer: 2, packages: nest },
   jobs: { layer: 2, packages: nest },
   shutdown: { layer: 2, packages: nest },
@@ -32,15 +35,20 @@ export const FOLDERS: Readonly<Record<string, Folder>> = {
   bullmq: { layer: 3, packages: [...nest, 'bullmq', '@nestjs/bullmq'] },
   webhooks: { layer: 3, packages: [...nest, 'typeorm', '@nestjs/typeorm'] },
   metrics: { layer: 3, packages: [...nest, '@opentelemetry/api'] },
+  check: { layer: 3, packages: ['yaml'] },
   testing: { layer: 3, packages: [...nest, '@nestjs/testing'] },
 };
 
-/** The two files at the top see layers 0 to 2. */
-export const TOP_FILES: readonly string[] = ['index.ts', 'timeouts.module.ts'];
+/** The files at the top see layers 0 to 2. */
+export const TOP_FILES: readonly string[] = ['index.ts', 'integrations.ts', 'timeouts.module.ts'];
+/** The one that may load layer 3 as well, by `import()` and so only in applications that need it. */
+export const LAZY_FILE = 'integrations.ts';
 export const RXJS_FILES: readonly string[] = [
   'inbound/bind-scope.ts',
   'inbound/deadline.interceptor.ts',
   'inbound/handler-result.ts',
+  'inbound/message-answer.ts',
+  'inbound/message.interceptor.ts',
   'inbound/until-cancelled.ts',
 ];
 export const ENVIRONMENT_FILE = 'policy/env.ts';
@@ -89,18 +97,19 @@ function importFaults(file: ParsedFile): string[] {
     const imported = importOf(node);
     if (!imported) return [];
     const message = imported.specifier.startsWith('.')
-      ? relativeImportFault(file.path, imported.specifier)
+      ? relativeImportFault(file.path, imported)
       : packageImportFault(file.path, folder, imported);
     return message ? [file.fault(node, message)] : [];
   });
 }
 
-function relativeImportFault(path: string, specifier: string): string | undefined {
+function relativeImportFault(path: string, imported: Import): string | undefined {
+  const { specifier, lazy } = imported;
   const target = posix.join(posix.dirname(path), specifier).replace(/\.js$/, '.ts');
   const [from, to] = [folderOf(path), folderOf(target)];
   if (!from || !to) return `imports ${target}, which is in no known folder`;
   if (topFolder(path) === topFolder(target)) return undefined;
-  if (to.layer < from.layer) return undefined;
+  if (to.layer < from.layer || (lazy && path === LAZY_FILE)) return undefined;
   return `imports ${to.layer === from.layer ? 'sideways' : 'up'}: ${target}`;
 }
 
@@ -111,6 +120,7 @@ function packageImportFault(path: string, folder: Folder, imported: Import): str
     return 'imports rxjs outside RXJS_FILES';
   }
   if (folder.packages.includes(name)) return undefined;
+  if (imported.lazy && folder.packages.includes(`lazy ${name}`)) return undefined;
   if (!folder.packages.includes(`type ${name}`)) return `imports ${name}`;
   return imported.typeOnly ? undefined : `imports ${name} at run time`;
 }

@@ -5,6 +5,8 @@ const DEFINES_METADATA = /^(Reflect\.(defineMetadata|metadata)|SetMetadata)$/;
 export interface Import {
   readonly specifier: string;
   readonly typeOnly: boolean;
+  /** An `import()`, which runs only when it is reached. */
+  readonly lazy?: boolean;
 }
 
 export function importOf(node: ts.Node): Import | undefined {
@@ -21,8 +23,10 @@ export function importOf(node: ts.Node): Import | undefined {
       true,
     );
   }
-  const loads = ts.isCallExpression(node) && /^(import|require)$/.test(node.expression.getText());
-  return loads ? importFrom(node.arguments[0], false) : undefined;
+  const loader = ts.isCallExpression(node) ? node.expression.getText() : '';
+  if (!ts.isCallExpression(node) || !/^(import|require)$/.test(loader)) return undefined;
+  const loaded = importFrom(node.arguments[0], false);
+  return loaded && { ...loaded, lazy: loader === 'import' };
 }
 
 function importFrom(node: ts.Node | undefined, typeOnly: boolean): Import | undefined {

@@ -1,4 +1,9 @@
-export { CancelledError, DeadlineExceededError, isCancelled } from './core/errors.js';
+export {
+  CancelledError,
+  DeadlineExceededError,
+  isCancelled,
+  PoolWaitTimeoutError,
+} from './core/errors.js';
 export type { CancelReason, Layer } from './core/errors.js';
 export type { Clock, Alarm, AlarmHandle } from './core/clock.js';
 export type { Duration } from './core/duration.js';
@@ -13,6 +18,7 @@ export type { RetryOptions } from './core/retry.js';
 export { bindScope } from './inbound/bind-scope.js';
 export type { Bindable } from './inbound/bind-scope.js';
 export { CancelSignal, CurrentScope } from './inbound/parameter-decorators.js';
+export type { PoolUse } from './inbound/pool-use.js';
 export type { Problem } from './inbound/problem.js';
 export { TimeoutsMonitor } from './inbound/timeouts-monitor.js';
 export type {

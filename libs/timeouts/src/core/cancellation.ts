@@ -1,3 +1,5 @@
+import type { Blame } from './blame.js';
+import { blameOf } from './blame.js';
 import { formatDuration } from './duration.js';
 import type { CancelReason, Layer } from './errors.js';
 import { CancelledError, DeadlineExceededError } from './errors.js';
@@ -19,6 +21,7 @@ export class Cancellation {
   /** How long after its deadline a blocked event loop let it be noticed, in milliseconds. */
   readonly loopDelayMs: number;
   readonly #message: string | undefined;
+  readonly #blame: Blame | undefined;
   #error: CancelledError | undefined;
 
   constructor(
@@ -32,7 +35,9 @@ export class Cancellation {
     const limit = typeof detail === 'object' ? detail : undefined;
     const isOwnDeadline = reason === 'deadline' && !limit;
     this.scopeName = origin.name;
-    this.layer = limit?.layer ?? (reason === 'shutdown' ? 'shutdown' : origin.layer);
+    this.#blame = isOwnDeadline ? blameOf(origin) : undefined;
+    const scopeLayer = this.#blame?.layer ?? origin.layer;
+    this.layer = limit?.layer ?? (reason === 'shutdown' ? 'shutdown' : scopeLayer);
     this.timeoutMs = limit?.timeoutMs ?? (isOwnDeadline ? origin.timeoutMs : Infinity);
     this.elapsedMs = at - origin.startedAt;
     this.loopDelayMs = isOwnDeadline ? at - origin.ownDeadline : 0;
@@ -56,6 +61,7 @@ export class Cancellation {
     if (this.#message !== undefined) return this.#message;
     if (this.reason === 'shutdown') return 'The server is shutting down';
     if (this.reason !== 'deadline') return `${this.scopeName} was cancelled: ${WORDS[this.reason]}`;
+    if (this.#blame) return this.#blame.message(Math.round(this.timeoutMs));
     const { kind, subject = kind === 'request' ? 'Handler' : this.scopeName } = this.origin;
     return `${subject} did not complete within ${formatDuration(Math.round(this.timeoutMs))}`;
   }

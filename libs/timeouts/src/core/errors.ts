@@ -1,5 +1,3 @@
-import type { Cancellation } from './cancellation.js';
-
 /** Why a scope was cancelled. The first reason wins and never changes. */
 export type CancelReason = 'deadline' | 'disconnect' | 'shutdown' | 'explicit';
 
@@ -16,6 +14,23 @@ export type Layer =
   | 'webhook'
   | 'caller'
   | 'shutdown';
+
+/** What a {@link CancelledError} tells. */
+export interface CancelFacts {
+  readonly code: string;
+  readonly reason: CancelReason;
+  readonly layer: Layer;
+  readonly scopeName: string;
+  readonly timeoutMs: number;
+  readonly elapsedMs: number;
+  readonly message: string;
+}
+
+/** What a {@link DeadlineExceededError} tells besides, where it is the limit of one operation. */
+export interface LimitFacts extends CancelFacts {
+  readonly overloaded?: boolean;
+  readonly cause?: unknown;
+}
 
 // Registered, so that errors of another copy of this package are recognised too.
 const BRAND = Symbol.for('nestjs-timeouts.cancelled');
@@ -43,20 +58,21 @@ export class CancelledError extends Error {
   readonly scopeName: string;
   /** The limit in milliseconds; `Infinity` when no limit was involved. */
   readonly timeoutMs: number;
-  /** Milliseconds between the scope's start and its cancellation. */
+  /** Milliseconds between the start of the scope, or of the operation, and its end. */
   readonly elapsedMs: number;
 
-  constructor(cancellation: Cancellation) {
+  /** @internal */
+  constructor(facts: CancelFacts) {
     const limit = Error.stackTraceLimit;
     Error.stackTraceLimit = 0;
-    super(cancellation.message);
+    super(facts.message);
     Error.stackTraceLimit = limit;
-    this.code = cancellation.code;
-    this.reason = cancellation.reason;
-    this.layer = cancellation.layer;
-    this.scopeName = cancellation.scopeName;
-    this.timeoutMs = cancellation.timeoutMs;
-    this.elapsedMs = cancellation.elapsedMs;
+    this.code = facts.code;
+    this.reason = facts.reason;
+    this.layer = facts.layer;
+    this.scopeName = facts.scopeName;
+    this.timeoutMs = facts.timeoutMs;
+    this.elapsedMs = facts.elapsedMs;
   }
 
   static {
@@ -65,14 +81,46 @@ export class CancelledError extends Error {
   }
 }
 
-/** A {@link CancelledError} whose reason is a deadline: of the scope itself or of one around it. */
+/**
+ * A {@link CancelledError} whose reason is a deadline: of the scope itself, of one around it, or of a
+ * single operation, such as an SQL statement (`layer: 'statement'`). In the last case the scope goes
+ * on, and `cause` is what the operation failed with.
+ */
 export class DeadlineExceededError extends CancelledError {
-  static {
-    Object.defineProperty(this.prototype, 'name', {
-      value: 'DeadlineExceededError',
-      writable: true,
-    });
+  /**
+   * What was waited for is shared, and was taken longer than may be waited for it, while there was
+   * budget left: another try may succeed. Answered with 503 and `Retry-After` in the place of 504.
+   */
+  declare readonly overloaded: boolean;
+
+  /** @internal */
+  constructor(facts: LimitFacts) {
+    super(facts);
+    if (facts.overloaded) define(this, 'overloaded', true);
+    if (facts.cause !== undefined) define(this, 'cause', facts.cause);
   }
+
+  static {
+    define(this.prototype, 'overloaded', false);
+    define(this.prototype, 'name', 'DeadlineExceededError');
+  }
+}
+
+/**
+ * Rejects work that waited too long for a connection of a database pool: longer than its budget, or
+ * than the pool's own limit where that is shorter (`overloaded`). Nothing was sent to the database.
+ *
+ * @example
+ * if (error instanceof PoolWaitTimeoutError && error.overloaded) metrics.poolTooSmall.add(1);
+ */
+export class PoolWaitTimeoutError extends DeadlineExceededError {
+  static {
+    define(this.prototype, 'name', 'PoolWaitTimeoutError');
+  }
+}
+
+function define(target: object, name: string, value: unknown): void {
+  Object.defineProperty(target, name, { value, writable: true, configurable: true });
 }
 
 /**

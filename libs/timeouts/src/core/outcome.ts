@@ -1,17 +1,20 @@
-import type { CancelReason, Layer } from './errors.js';
+import type { CancelReason, DeadlineExceededError, Layer } from './errors.js';
 import type { ScopeNode } from './scope-node.js';
 
 /** What a scope stands for. */
-export type ScopeKind = 'application' | 'request' | 'block' | 'task' | 'cleanup';
+export type ScopeKind = 'application' | 'request' | 'message' | 'block' | 'task' | 'cleanup';
 
 /**
  * How a scope ended. Every scope ends once and gives one outcome; durations are milliseconds.
  */
 export interface Outcome {
   readonly kind: ScopeKind;
-  /** A route such as `GET /v1/orders`, or the name of a block, task or job. */
+  /** A route such as `GET /v1/orders`, a pattern such as `rpc sum`, or the name of a block or task. */
   readonly name: string;
-  /** `completed`, `failed` (its own error), or why it was cancelled. */
+  /**
+   * `completed`, `failed` (its own error), or why it was cancelled; `deadline` also where it failed
+   * with the limit of one operation, such as an SQL statement.
+   */
   readonly result: 'completed' | 'failed' | CancelReason;
   /** The limit that was reached; for scopes that were not cancelled, the layer they belong to. */
   readonly layer: Layer;
@@ -65,6 +68,8 @@ export interface OutcomeListener {
 export interface Ending {
   readonly failed?: boolean;
   readonly error?: unknown;
+  /** The limit of one operation that the work failed with. */
+  readonly limit?: DeadlineExceededError;
   readonly late?: boolean;
   readonly status?: number;
   readonly cleanupErrors?: readonly unknown[];
@@ -79,19 +84,20 @@ const NONE: readonly unknown[] = [];
 
 export function outcomeOf(scope: ScopeNode, ending: Ending = {}): Outcome {
   const { cancellation, deadline } = scope;
+  const { limit } = ending;
   const now = scope.tree.clock.now();
   return {
     kind: scope.kind,
     name: scope.name,
-    result: cancellation?.reason ?? (ending.failed ? 'failed' : 'completed'),
-    layer: cancellation?.layer ?? scope.layer,
+    result: (cancellation ?? limit)?.reason ?? (ending.failed ? 'failed' : 'completed'),
+    layer: (cancellation ?? limit ?? scope).layer,
     durationMs: now - scope.startedAt,
     budgetMs: cancellation ? 0 : Math.max(0, deadline - now),
-    timeoutMs: cancellation?.timeoutMs ?? scope.timeoutMs,
+    timeoutMs: (cancellation ?? limit ?? scope).timeoutMs,
     loopDelayMs: cancellation?.loopDelayMs ?? 0,
     late: ending.late ?? false,
     status: ending.status,
-    error: cancellation ? cancellation.error : ending.error,
+    error: cancellation ? cancellation.error : (limit ?? ending.error),
     cleanupErrors: ending.cleanupErrors ?? NONE,
   };
 }

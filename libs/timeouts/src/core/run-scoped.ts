@@ -1,4 +1,5 @@
 import { enterScope, openScope, rootOf } from './current-scope.js';
+import { limitBehind } from './limit-errors.js';
 import type { Ending } from './outcome.js';
 import { outcomeOf } from './outcome.js';
 import type { ScopeNode } from './scope-node.js';
@@ -69,7 +70,8 @@ class ScopedRun<T> {
   }
 
   end(ending?: Ending): void {
-    this.ended ??= endScope(this.scope, ending);
+    const limit = limitBehind(ending?.error);
+    this.ended ??= endScope(this.scope, limit ? { ...ending, limit } : ending);
   }
 }
 

@@ -12,4 +12,6 @@ export interface ScopeEdge {
   onCancel(cancellation: Cancellation): void;
   /** Asked when the deadline is over: true when it no longer applies, as for an answer under way. */
   outgrewDeadline(): boolean;
+  /** Told when the application begins to drain. */
+  onDrain?(): void;
 }

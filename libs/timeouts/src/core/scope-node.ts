@@ -181,7 +181,7 @@ export class ScopeNode implements Scope, Alarm {
   /** Ends the scope, with one outcome. */
   close(ending?: Ending): void {
     if (this.#closed) return;
-    const heard = this.tree.hears(this.#cancellation !== undefined);
+    const heard = this.tree.hears((this.#cancellation ?? ending?.limit) !== undefined);
     const outcome = heard ? outcomeOf(this, ending) : undefined;
     this.seal();
     if (outcome) this.tree.tellOutcome(outcome);

@@ -4,6 +4,8 @@ import { isCancelOutcome } from './outcome.js';
 
 /** What all scopes below one root share. */
 export class ScopeTree {
+  /** The application is going down: whoever opens a scope now asks its caller to go elsewhere next. */
+  isDraining = false;
   readonly #listeners: OutcomeListener[] = [];
   #hearsAll = false;
 

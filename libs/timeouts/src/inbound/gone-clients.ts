@@ -4,6 +4,7 @@ import { EXCEPTION_FILTERS_METADATA } from '@nestjs/common/internal';
 import { currentExchange } from './current-exchange.js';
 import { exchangeOf } from './exchange-of.js';
 import { noteLate } from './late-writes.js';
+import { limitWitness } from './limit-witness.js';
 
 type ErrorHandler = (
   this: unknown,
@@ -46,7 +47,8 @@ export function silenceRoute(handler: Function): void {
   const declared = Reflect.getMetadata(EXCEPTION_FILTERS_METADATA, handler) as
     unknown[] | undefined;
   // Nest asks the last one first.
-  Reflect.defineMetadata(EXCEPTION_FILTERS_METADATA, [...(declared ?? []), silence], handler);
+  const filters = [...(declared ?? []), limitWitness, silence];
+  Reflect.defineMetadata(EXCEPTION_FILTERS_METADATA, filters, handler);
 }
 
 /** The same for what fails before a route is reached, such as a body parser in mid-upload. */

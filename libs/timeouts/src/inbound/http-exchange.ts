@@ -1,42 +1,41 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AlarmHandle } from '../core/clock.js';
 import type { Cancellation } from '../core/cancellation.js';
-import { enterScope } from '../core/current-scope.js';
 import type { Ending } from '../core/outcome.js';
 import { endScopeDetached } from '../core/run-scoped.js';
 import type { ScopeEdge } from '../core/scope-edge.js';
 import { ScopeNode } from '../core/scope-node.js';
 import type { RoutePolicy } from '../policy/route-policy.js';
-import type { Unanswered } from './answer-queue.js';
 import { AnswerStream } from './answer-stream.js';
-import { breakOff } from './connection-end.js';
+import type { BodyWatch } from './body-watch.js';
+import { answerCancel } from './cancel-answer.js';
 import { carryExchange, exchangeOf } from './exchange-of.js';
 import type { FrameworkReply } from './framework-reply.js';
 import { adoptResult } from './handler-result.js';
 import type { Handler } from './handler-run.js';
 import { HandlerRun, overAlready } from './handler-run.js';
 import type { Inbound } from './inbound.js';
-import { handlerLimitMs } from './inbound.js';
-import { answerWithProblem } from './problem-answer.js';
-import { problemOf } from './problem.js';
+import { handlerLimitMs, UNROUTED } from './inbound.js';
+import { makeLastAnswer } from './last-answer.js';
 import type { RouteTarget } from './route-target.js';
 import type { CancelCarrier } from './until-cancelled.js';
-import { ignoreLateWrites, ignoreWritesAfterEnd } from './late-writes.js';
-
-const UNROUTED = '(no route)';
 
 /** One HTTP request and its answer: opens the request's scope, enforces it, and ends it. */
-export class HttpExchange implements ScopeEdge, Unanswered {
+export class HttpExchange implements ScopeEdge {
   readonly scope: ScopeNode;
   policy: RoutePolicy;
   target: RouteTarget | undefined;
   reply: FrameworkReply | undefined;
   /** Carries the cancellation to the exception filters in the place of the handler. */
   carrier: CancelCarrier | undefined;
+  /** The limit of one operation that the request failed with. */
+  limit: Ending['limit'];
+  /** There while a body is to come. */
+  bodyWatch: BodyWatch | undefined;
+  stream: AnswerStream | undefined;
   #run: HandlerRun | undefined;
   #responseClosed = false;
   #clientLeft = false;
-  #stream: AnswerStream | undefined;
   #alarm: AlarmHandle | undefined;
 
   constructor(
@@ -54,6 +53,7 @@ export class HttpExchange implements ScopeEdge, Unanswered {
     if (limitMs !== Infinity) this.scope.limitFromStart(limitMs, now);
     carryExchange(res, this);
     res.on('close', onResponseClose);
+    if (tree.isDraining) this.onDrain();
   }
 
   /**
@@ -67,6 +67,7 @@ export class HttpExchange implements ScopeEdge, Unanswered {
     if (policy !== this.policy) {
       const isMoved = policy.handlerMarked || this.policy.handlerMarked;
       this.policy = policy;
+      this.bodyWatch?.reconsider();
       if (isMoved) scope.limitFromStart(handlerLimitMs(this.inbound, policy, this.req));
     }
     if (scope.cancellation) return false;
@@ -89,34 +90,18 @@ export class HttpExchange implements ScopeEdge, Unanswered {
       return;
     }
     if (this.#responseClosed) this.#finish();
-    if (this.#isAnswered) return;
-    if (this.res.headersSent) {
-      this.#cut();
-      return;
-    }
-    ignoreWritesAfterEnd(this.res);
-    this.inbound.answers.add(this);
-  }
-
-  /** Whoever noticed the cancel may belong to another request: filters must see this one's scope. */
-  answerCancel(): void {
-    if (!this.#isAnswered) enterScope(this.scope, () => this.#answerCancel());
-  }
-
-  #answerCancel(): void {
-    const stream = this.#stream;
-    // Filters come after what the handler still does before it yields.
-    if (stream) queueMicrotask(() => stream.release());
-    if (this.#tellNest()) this.#wakeIn(this.inbound.backstopMs, () => this.#backstop());
-    else this.#backstop();
+    if (!this.isAnswered) answerCancel(this);
   }
 
   outgrewDeadline(): boolean {
-    if (!this.res.headersSent) return false;
+    if (!this.res.headersSent) return this.inbound.routes.allowsMore(this);
     // With interceptors around it, Nest opens a stream of events before there is one.
     if (this.isHandling && this.target?.isEventStream) return false;
-    this.watchStream();
-    return this.#stream!.begin() || this.res.writableEnded;
+    return this.watchStream().begin() || this.res.writableEnded;
+  }
+
+  onDrain(): void {
+    makeLastAnswer(this.res);
   }
 
   /** Work that goes on is followed: the handler has not settled. */
@@ -132,7 +117,8 @@ export class HttpExchange implements ScopeEdge, Unanswered {
   /** Nobody reads an answer any more. */
   get isClientGone(): boolean {
     const { req, res, scope } = this;
-    return scope.reason === 'disconnect' || res.destroyed || (req.destroyed && !req.complete);
+    if (scope.reason === 'disconnect' || res.destroyed) return true;
+    return req.destroyed && !req.complete && res.socket?.destroyed !== false;
   }
 
   close(): void {
@@ -146,16 +132,17 @@ export class HttpExchange implements ScopeEdge, Unanswered {
   #finish(error?: unknown): void {
     const { scope } = this;
     this.#alarm?.cancel();
-    this.#stream?.end();
+    this.stream?.end();
+    this.bodyWatch?.end();
     if (this.isHandling) scope.hold();
-    const heard = scope.tree.hears(scope.cancellation !== undefined);
+    const heard = scope.tree.hears((scope.cancellation ?? this.limit) !== undefined);
     endScopeDetached(scope, heard ? this.#ending(error) : undefined);
   }
 
   #ending(error: unknown): Ending {
     const status = this.#clientLeft ? 499 : this.res.statusCode;
     const failed = error !== undefined || status >= 500;
-    return { failed, error, status, late: this.isHandling };
+    return { failed, error, limit: this.limit, status, late: this.isHandling };
   }
 
   /** @returns true when the route lets its work go on without the client. */
@@ -165,7 +152,7 @@ export class HttpExchange implements ScopeEdge, Unanswered {
     if (scope.cancellation) return false;
     const { onDisconnect } = this.policy;
     if (this.isHandling && onDisconnect !== 'cancel') {
-      if (onDisconnect !== 'continue') this.#wakeIn(onDisconnect.graceMs, () => this.#giveUp());
+      if (onDisconnect !== 'continue') this.wakeIn(onDisconnect.graceMs, () => this.#giveUp());
       return true;
     }
     scope.cancel('disconnect');
@@ -201,43 +188,26 @@ export class HttpExchange implements ScopeEdge, Unanswered {
     return this.carrier !== undefined && !this.carrier.closed;
   }
 
-  get #isAnswered(): boolean {
+  get isAnswered(): boolean {
     return this.res.writableEnded || this.res.destroyed;
   }
 
   /** @returns false when nothing of Nest's is waiting, so that no exception filter would hear of it. */
-  #tellNest(): boolean {
+  tellNest(): boolean {
     if (!this.isCarried) return this.#run?.reject() ?? false;
     this.carrier!.error(this.scope.error);
     return true;
   }
 
   /** From the first byte on, the limits of a stream hold. */
-  watchStream(): void {
-    this.#stream ??= new AnswerStream(this.res, this.scope, this.policy.stream);
+  watchStream(): AnswerStream {
+    return (this.stream ??= new AnswerStream(this.res, this.scope, this.policy.stream));
   }
 
-  #wakeIn(ms: number, ring: () => void): void {
+  wakeIn(ms: number, ring: () => void): void {
     const { clock } = this.scope.tree;
     this.#alarm?.cancel();
     this.#alarm = clock.at(clock.now() + ms, { ring });
-  }
-
-  #backstop(): void {
-    if (this.#isAnswered) return;
-    this.#stream?.release();
-    if (this.res.headersSent) this.#cut();
-    else answerWithProblem(this, this.scope.error!);
-  }
-
-  /** There is no second status: the client must see that the answer is not whole. */
-  #cut(): void {
-    const { res } = this;
-    this.watchStream();
-    if (this.target?.isEventStream || this.#stream!.isEventStream)
-      this.#stream!.sayLast(problemOf(this.scope.error!, this));
-    else breakOff(res);
-    ignoreLateWrites(res);
   }
 }
 

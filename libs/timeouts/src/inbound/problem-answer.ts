@@ -1,10 +1,9 @@
-import type { ServerResponse } from 'node:http';
 import type { CancelledError } from '../core/errors.js';
-import { closeConnection } from './connection-end.js';
+import { abandonRequest } from './abandoned-request.js';
 import type { HttpExchange } from './http-exchange.js';
 import { ignoreLateWrites } from './late-writes.js';
-import type { Problem } from './problem.js';
-import { isBodyUnread, problemOf } from './problem.js';
+import { problemOf } from './problem.js';
+import { isBodyUnread } from './request-body.js';
 
 /** Headers that describe the answer which is not coming. What is said about the connection, the caller or the request stays. */
 const STALE_HEADERS = new Set([
@@ -51,20 +50,9 @@ export function answerWithProblem(exchange: HttpExchange, error: CancelledError)
   res.setHeader('cache-control', 'no-store');
   res.setHeader('x-request-id', problem.requestId);
   if (problem.status === 503) res.setHeader('retry-after', RETRY_AFTER_SECONDS);
-  // The rest of the request's body is not read, so the connection cannot carry another request.
-  const isLast = isBodyUnread(req);
-  if (isLast && req.httpVersionMajor === 1) res.setHeader('connection', 'close');
-  send(res, problem, req.method === 'HEAD', isLast ? () => closeConnection(res) : undefined);
-  ignoreLateWrites(res);
-}
-
-function send(
-  res: ServerResponse,
-  problem: Problem,
-  isHead: boolean,
-  sent: (() => void) | undefined,
-): void {
+  if (isBodyUnread(req)) abandonRequest(req, res, error);
   const body = JSON.stringify(problem);
   res.setHeader('content-length', Buffer.byteLength(body));
-  res.end(isHead ? undefined : body, sent);
+  res.end(req.method === 'HEAD' ? undefined : body);
+  ignoreLateWrites(res);
 }

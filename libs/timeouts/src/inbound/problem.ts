@@ -1,9 +1,9 @@
 import { HttpException } from '@nestjs/common';
 import { randomUUID } from 'node:crypto';
-import type { IncomingMessage } from 'node:http';
 import { STATUS_CODES } from 'node:http';
-import { CancelledError } from '../core/errors.js';
+import { CancelledError, DeadlineExceededError } from '../core/errors.js';
 import type { HttpExchange } from './http-exchange.js';
+import { isBodyUnread } from './request-body.js';
 
 /** An RFC 9457 problem, as sent when a limit is reached. */
 export interface Problem {
@@ -36,8 +36,12 @@ const STATUS = {
   explicit: 500,
 } as const;
 
+/** Layers at whose limit it is the client that was too slow. */
+const READING = { headers: true, body: true };
+
 function statusOf(this: CancelledError): number {
-  return this.reason === 'deadline' && this.layer === 'body' ? 408 : STATUS[this.reason];
+  if (this instanceof DeadlineExceededError && this.overloaded) return 503;
+  return this.reason === 'deadline' && this.layer in READING ? 408 : STATUS[this.reason];
 }
 
 function responseOf(this: CancelledError): object {
@@ -73,7 +77,7 @@ type Answer = Pick<Problem, 'title' | 'status' | 'detail' | 'code' | 'layer'>;
 function answerTo(error: CancelledError, { req, policy, scope }: HttpExchange): Answer {
   const { code, layer, message, reason } = error;
   const isOwnDeadline = error === scope.error && reason === 'deadline';
-  if (isOwnDeadline && isBodyUnread(req)) return UNREAD_BODY;
+  if (isOwnDeadline && layer !== 'body' && isBodyUnread(req)) return UNREAD_BODY;
   const { status, title, detail } =
     isOwnDeadline && layer === 'handler' ? policy : { status: statusOf.call(error) };
   return {
@@ -85,12 +89,6 @@ function answerTo(error: CancelledError, { req, policy, scope }: HttpExchange): 
   };
 }
 
-/** A request without a body is not complete either, until the event loop turns. */
-export function isBodyUnread({ complete, headers }: IncomingMessage): boolean {
-  if (complete) return false;
-  return headers['transfer-encoding'] !== undefined || Number(headers['content-length']) > 0;
-}
-
 const UNREAD_BODY = {
   status: 408,
   title: 'Request Timeout',
@@ -100,7 +98,11 @@ const UNREAD_BODY = {
 } as const;
 
 /** The one that travels with the request, or a new one to look for in the log. */
-function requestIdOf({ req, res, reply }: HttpExchange): string {
+export function requestIdOf({
+  req,
+  res,
+  reply,
+}: Pick<HttpExchange, 'req' | 'res'> & Partial<Pick<HttpExchange, 'reply'>>): string {
   const known = [
     res.getHeader('x-request-id'),
     req.headers['x-request-id'],
@@ -111,7 +113,7 @@ function requestIdOf({ req, res, reply }: HttpExchange): string {
   return known.find((id): id is string => typeof id === 'string' && id !== '') ?? randomUUID();
 }
 
-function pathOf(url: string): string {
+export function pathOf(url: string): string {
   const query = url.indexOf('?');
   return query < 0 ? url : url.slice(0, query);
 }

@@ -1,9 +1,11 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { enterScope } from '../core/current-scope.js';
 import { exchangeOf } from './exchange-of.js';
 import type { FrameworkReply } from './framework-reply.js';
 import { HttpExchange } from './http-exchange.js';
 import type { Inbound } from './inbound.js';
+import { meterBody } from './metered-bodies.js';
 import { closeWithConnection } from './pipelined.js';
 
 const inboundOfServer = new WeakMap<Server, Inbound>();
@@ -17,6 +19,8 @@ export function openScopesFor(server: Server, inbound: Inbound): boolean {
   if (inboundOfServer.has(server)) return false;
   inboundOfServer.set(server, inbound);
   const emit = server.emit as (this: Server, event: string, ...args: unknown[]) => boolean;
+  const isOverdue = (error: unknown, socket: unknown): boolean =>
+    inbound.headers.takes(error as NodeJS.ErrnoException, socket as Socket);
   const deliver = (event: string, req: IncomingMessage, res: ServerResponse): boolean =>
     emit.call(server, event, req, res);
   server.emit = function (
@@ -27,30 +31,51 @@ export function openScopesFor(server: Server, inbound: Inbound): boolean {
     ...more: unknown[]
   ): boolean {
     if (event !== 'request' && event !== 'checkContinue' && event !== 'checkExpectation') {
+      if (event === 'clientError' && isOverdue(req, res)) return true;
       return emit.call(this, event, req, res, ...more);
     }
-    const { scope } = exchangeOf(res) ?? new HttpExchange(inbound, req, res);
+    let exchange = exchangeOf(res);
+    if (!exchange) {
+      if (inbound.door.takes(req, res)) return true;
+      exchange = new HttpExchange(inbound, req, res);
+      meterBody(exchange, event);
+      inbound.responseRate?.wake();
+    }
     if (res.socket === null) closeWithConnection(res, req.socket);
-    return enterScope(scope, deliver, event, req, res);
+    return enterScope(exchange.scope, deliver, event, req, res);
   } as Server['emit'];
   return true;
 }
 
-/** What is used of a Fastify instance. */
+type RequestHook = (
+  this: unknown,
+  request: { raw: IncomingMessage },
+  reply: FrameworkReply,
+  done: () => void,
+) => unknown;
+
+/** What is used of Nest's Fastify adapter. */
 export interface FastifyHooks {
-  addHook(
-    name: 'onRequest',
-    hook: (request: { raw: IncomingMessage }, reply: FrameworkReply, done: () => void) => void,
-  ): void;
+  setOnRequestHook(hook: RequestHook): void;
+  /** The one that was set before. */
+  readonly onRequestHook?: RequestHook;
 }
 
-/** Notes Fastify's reply, and opens a scope for what `inject()` sends past the server. */
-export function openScopesInFastify(fastify: FastifyHooks, inbound: Inbound): void {
-  fastify.addHook('onRequest', (request, reply, done) => {
+/**
+ * Notes Fastify's reply, and opens a scope for what `inject()` sends past the server. The adapter's
+ * own hook is the only one that comes before middleware, whatever was registered first.
+ */
+export function openScopesInFastify(adapter: FastifyHooks, inbound: Inbound): void {
+  let next = adapter.onRequestHook;
+  adapter.setOnRequestHook((request, reply, done) => {
     const known = exchangeOf(reply.raw);
+    if (!known && inbound.door.takes(request.raw, reply.raw)) return reply.hijack();
     const exchange = known ?? new HttpExchange(inbound, request.raw, reply.raw);
     exchange.reply = reply;
-    if (known) done();
-    else enterScope(exchange.scope, done);
+    if (!next) return known ? done() : enterScope(exchange.scope, done);
+    const proceed = () => next!.call(adapter, request, reply, done);
+    return known ? proceed() : enterScope(exchange.scope, proceed);
   });
+  // There is room for one; what others set comes after it.
+  adapter.setOnRequestHook = (hook) => (next = hook);
 }

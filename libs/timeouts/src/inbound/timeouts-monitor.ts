@@ -3,6 +3,8 @@ import type { LateWork, Outcome, OutcomeListener } from '../core/outcome.js';
 import { LATE_AFTER_MS } from '../core/run-scoped.js';
 import type { Scope } from '../core/scope.js';
 import type { ScopeNode } from '../core/scope-node.js';
+import type { PoolUse } from './pool-use.js';
+import type { Shedding } from './shedding.js';
 
 /** A request or task that has not ended. Times are in milliseconds. */
 export interface InFlightScope {
@@ -35,10 +37,15 @@ export interface TimeoutsSnapshot {
   readonly inFlight: readonly InFlightScope[];
   readonly counters: readonly CancelCount[];
   readonly late: LateTotals;
+  /** One for each PostgreSQL data source. */
+  readonly pools: readonly PoolUse[];
+  /** Requests that were turned away; there where `shedding` has a threshold. */
+  readonly shed?: number;
 }
 
 /**
- * Looks at what is in flight, and counts cancels and late work by layer, reason and route.
+ * Looks at what is in flight and at database pools, and counts cancels, limits that were reached and
+ * late work by layer, reason and route.
  *
  * @example
  * constructor(private readonly monitor: TimeoutsMonitor) {}
@@ -52,13 +59,26 @@ export class TimeoutsMonitor implements OutcomeListener {
   readonly cancelsOnly = true;
   readonly #root: ScopeNode;
   readonly #counters = new Map<string, CancelCount>();
+  readonly #pools: (() => PoolUse)[] = [];
+  readonly #shedding: Shedding | undefined;
   #lateCount = 0;
   #overrunMs = 0;
 
   /** @internal */
-  constructor(root: ScopeNode) {
+  constructor(root: ScopeNode, shedding?: Shedding) {
     this.#root = root;
+    this.#shedding = shedding;
     root.tree.listen(this);
+  }
+
+  /** @internal */
+  watchPool(read: () => PoolUse): void {
+    this.#pools.push(read);
+  }
+
+  /** @internal */
+  readPools(): PoolUse[] {
+    return this.#pools.map((read) => read());
   }
 
   onOutcome({ kind, name: route, layer, result }: Outcome): void {
@@ -88,6 +108,8 @@ export class TimeoutsMonitor implements OutcomeListener {
         running: running.length,
         overrunMs: Math.round(this.#overrunMs),
       },
+      pools: this.readPools(),
+      ...(this.#shedding && { shed: this.#shedding.count }),
     };
   }
 }

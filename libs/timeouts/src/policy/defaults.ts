@@ -13,7 +13,7 @@ const ON = { kind: 'flag', production: true, development: true } as const;
 
 /**
  * Every option with its kind and its default in both profiles: milliseconds (`Infinity` for none),
- * bytes per second for rates. The one home of a default.
+ * bytes per second for rates, parts of one for shares. The one home of a default.
  */
 export const DEFAULTS = {
   headers: duration(20_000),
@@ -37,6 +37,9 @@ export const DEFAULTS = {
   'shutdown.grace': duration(20_000, 5_000),
   'shutdown.readinessDelay': { kind: 'delay', production: 5_000, development: 0 },
   'shutdown.quiet': { kind: 'delay', production: 0, development: 0 },
+  'shedding.inFlight': { kind: 'count', production: Infinity, development: Infinity },
+  'shedding.loopDelay': UNLIMITED,
+  'shedding.maxShare': { kind: 'share', production: 0.5, development: 0.5 },
   skipPaths: { kind: 'paths', production: [], development: [] },
   enforcement: { kind: 'enforcement', production: 'auto', development: 'auto' },
   backstop: duration(100),

@@ -20,6 +20,8 @@ const rows = [
   ['REQUEST_BODY_GRACE_SECONDS', '7', { body: { grace: 7_000 } }],
   ['REQUEST_BODY_TOTAL_TIMEOUT_SECONDS', '7', { body: { total: 7_000 } }],
   ['REQUEST_TIMEOUT_SECONDS', '7', { handler: 7_000 }],
+  ['RESPONSE_MIN_RATE_BYTES', '512', { response: { minRate: 512 } }],
+  ['RESPONSE_GRACE_SECONDS', '7', { response: { grace: 7_000 } }],
   ['HTTP_CLIENT_TIMEOUT_SECONDS', '7', { outbound: { headers: 7_000, bodyIdle: 7_000 } }],
   ['DB_STATEMENT_TIMEOUT_MS', '7', { statement: 7 }],
   ['JOB_DEFAULT_TIMEOUT_SECONDS', '7', { job: 7_000 }],

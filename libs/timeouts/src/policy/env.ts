@@ -30,6 +30,8 @@ export const VARIABLES: Readonly<Record<string, Variable>> = {
   REQUEST_BODY_GRACE_SECONDS: { sets: ['body.grace'], unit: 'seconds' },
   REQUEST_BODY_TOTAL_TIMEOUT_SECONDS: { sets: ['body.total'], unit: 'seconds' },
   REQUEST_TIMEOUT_SECONDS: { sets: ['handler'], unit: 'seconds' },
+  RESPONSE_MIN_RATE_BYTES: { sets: ['response.minRate'], unit: 'bytes per second' },
+  RESPONSE_GRACE_SECONDS: { sets: ['response.grace'], unit: 'seconds' },
   HTTP_CLIENT_TIMEOUT_SECONDS: { sets: OUTBOUND, unit: 'seconds' },
   DB_STATEMENT_TIMEOUT_MS: { sets: ['statement'], unit: 'milliseconds' },
   JOB_DEFAULT_TIMEOUT_SECONDS: { sets: ['job'], unit: 'seconds' },
@@ -96,6 +98,11 @@ export function readVariables(
     if (value !== undefined) for (const path of sets) values.set(path, { value, variable });
   }
   return values;
+}
+
+/** Whether `name` is one of the variables that are read here, or says which profile applies. */
+export function isKnownVariable(name: string): boolean {
+  return Object.hasOwn(VARIABLES, name) || Object.hasOwn(FACTS, name) || name === 'APP_ENV';
 }
 
 /** The facts as far as they can be read. */

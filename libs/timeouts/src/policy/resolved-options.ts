@@ -46,6 +46,14 @@ export interface ShutdownLimits {
   readonly quietMs: number;
 }
 
+/** Above which load requests are turned away, and how many of them at most. */
+export interface SheddingLimits {
+  readonly inFlight: number;
+  readonly loopDelayMs: number;
+  /** Above 0, 1 for all of them. */
+  readonly maxShare: number;
+}
+
 /**
  * The options of one application after options, variables, preset and defaults were put together:
  * complete, checked and frozen. Times are in milliseconds, `Infinity` is no limit.
@@ -63,6 +71,7 @@ export interface ResolvedOptions {
   readonly jobMs: number;
   readonly webhookMs: number;
   readonly shutdown: ShutdownLimits;
+  readonly shedding: SheddingLimits;
   /** Normalised: one leading slash, none at the end. */
   readonly skipPaths: readonly string[];
   readonly policies: ReadonlyMap<string, RoutePolicyPatch>;

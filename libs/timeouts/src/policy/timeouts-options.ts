@@ -16,7 +16,11 @@ export type { ResolvedOptions } from './resolved-options.js';
 export interface ResponseOptions {
   /** Lowest average rate in bytes per second, `'none'` for no minimum. Default 240. */
   readonly minRate?: number | 'none';
-  /** How long a client may be slower than that. Default 5 s. */
+  /**
+   * How long a client may be slower than that; one that takes nothing at all is cut after twice this.
+   * Operating systems take answers in lumps of tens of kB, so networks of a few kB/s need more. Default
+   * 5 s.
+   */
   readonly grace?: Duration;
 }
 
@@ -43,6 +47,29 @@ export interface ShutdownOptions {
 }
 
 /**
+ * The load from which on requests are answered 503 (`code: 'overloaded'`) before any work is done for
+ * them, with a `Retry-After` of one to three seconds. Probes of `TimeoutsHealthModule` never are.
+ * Without `inFlight` or `loopDelay` nothing is measured and nobody is turned away.
+ *
+ * @example
+ * TimeoutsModule.forRoot({ shedding: { inFlight: 500, loopDelay: '200ms' } });
+ */
+export interface SheddingOptions {
+  /** How many requests and tasks may be in flight. Default none: any number. */
+  readonly inFlight?: number | 'none';
+  /**
+   * How long what arrives may have to wait for the event loop, on average over the last half second.
+   * Default none.
+   */
+  readonly loopDelay?: Duration;
+  /**
+   * Which part of the requests may be turned away at most, so that a threshold that is too low does
+   * not take the whole service down; 1 for all of them. Default 0.5.
+   */
+  readonly maxShare?: number;
+}
+
+/**
  * Options of `TimeoutsModule`. All are optional; what is left out comes from the environment, then
  * from the preset, then from the profile. Durations are milliseconds or strings such as `'30s'`,
  * `'none'` for no limit; zero is refused except where it says otherwise.
@@ -55,7 +82,11 @@ export interface TimeoutsOptions {
   readonly profile?: Profile;
   /** Limits for a kind of workload, below options and variables. Default: none. */
   readonly preset?: Preset;
-  /** Time to receive a request's headers, in all. At the limit: 408. Default 20 s. */
+  /**
+   * Time to receive a request's headers, in all and from their first byte; a TLS handshake counts. At
+   * the limit: 408, or nothing where no byte came. In force whatever `server.headersTimeout` says.
+   * Default 20 s.
+   */
   readonly headers?: Duration;
   /** Limits for reading a request's body; a single duration is its `idle` limit. */
   readonly body?: Duration | BodyOptions;
@@ -81,6 +112,8 @@ export interface TimeoutsOptions {
   readonly webhook?: Duration;
   /** How the application goes down. */
   readonly shutdown?: ShutdownOptions;
+  /** The load from which on requests are turned away. Default none. */
+  readonly shedding?: SheddingOptions;
   /**
    * Paths whose handler timeout is lifted, with everything under them, by whole segments and with
    * the global prefix: `'/v1/chat'`. A decorator on a route wins. Default none.

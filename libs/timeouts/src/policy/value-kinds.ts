@@ -13,6 +13,8 @@ const PARSERS = {
   duration: parseDuration,
   delay: parseDelay,
   rate: parseRate,
+  count: parseCount,
+  share: parseShare,
   flag: parseFlag,
   text: parseText,
   paths: parseSkipPaths,
@@ -38,6 +40,8 @@ export function resolvedPath(path: string, kind: Kind | undefined): string {
 export function formatValue(kind: Kind | undefined, value: unknown): string {
   if (kind === 'duration' || kind === 'delay') return formatDuration(value as number);
   if (kind === 'rate') return value === 0 ? 'none' : `${String(value)} B/s`;
+  if (kind === 'count') return value === Infinity ? 'none' : String(value);
+  if (kind === 'share') return `${Number(((value as number) * 100).toFixed(3))} %`;
   if (Array.isArray(value)) return value.length === 0 ? 'none' : value.join(', ');
   if (isPlainObject(value)) return `cancel after ${formatDuration(value['graceMs'] as number)}`;
   return String(value);
@@ -60,6 +64,17 @@ function parseRate(value: unknown, what: string): number {
   if (value === 'none') return 0;
   if (typeof value === 'number' && value > 0 && value < Infinity) return value;
   return refuse(what, value, "a number of bytes per second above 0, or 'none' for no minimum");
+}
+
+function parseCount(value: unknown, what: string): number {
+  if (value === 'none' || value === Infinity) return Infinity;
+  if (Number.isInteger(value) && (value as number) > 0) return value as number;
+  return refuse(what, value, "a whole number above 0, or 'none' for no limit");
+}
+
+function parseShare(value: unknown, what: string): number {
+  if (typeof value === 'number' && value > 0 && value <= 1) return value;
+  return refuse(what, value, 'a number above 0, up to 1 for all');
 }
 
 function parseFlag(value: unknown, what: string): boolean {

@@ -1,1 +1,13 @@
+export type { ClientView, ConnectionEnd } from './client-view.js';
+export { drip } from './drip.js';
+export type { DripOptions } from './drip.js';
+export { halfClose } from './half-close.js';
+export type { HalfCloseOptions } from './half-close.js';
+export type { HostileRequest, Moment } from './hostile-request.js';
 export { ManualClock } from './manual-clock.js';
+export { readSlowly } from './read-slowly.js';
+export type { ReadSlowlyOptions } from './read-slowly.js';
+export { stall } from './stall.js';
+export type { StallOptions } from './stall.js';
+export { vanish } from './vanish.js';
+export type { VanishOptions } from './vanish.js';
