@@ -3,7 +3,7 @@ import { TimeoutsModule } from 'nestjs-timeouts';
 import { eventually } from '../support/eventually.js';
 import type { Call } from '../support/http-client.js';
 import { call, expectProblem } from '../support/http-client.js';
-import { cancelStatements } from './fixtures/database.js';
+import { idle } from './fixtures/database.js';
 import { ADAPTERS, useDemo } from './fixtures/demo.js';
 
 const REPORT_LIMIT = 2_000;
@@ -126,6 +126,21 @@ describe.each(ADAPTERS)('the answers service on %s', (adapter) => {
     });
   });
 
+  it('Q10 a statement that reaches its own limit is a 504 of its layer', async () => {
+    const { url } = demo.on(adapter);
+
+    const problem = expectProblem(await call(`${url}/v1/quick?seconds=60`), 1_000);
+
+    expect(problem).toMatchObject({
+      detail: 'Statement did not complete within 1s',
+      instance: '/v1/quick',
+      code: 'statement_timeout',
+      layer: 'statement',
+      timeoutMs: 1_000,
+    });
+    await idle(demo.databaseUrl);
+  });
+
   it('H01 a report that is too heavy is cut on time with the problem', async () => {
     const { url, monitor } = demo.on(adapter);
 
@@ -145,7 +160,7 @@ describe.each(ADAPTERS)('the answers service on %s', (adapter) => {
       elapsedMs: expect.any(Number),
       requestId: 'heavy',
     });
-    await cancelStatements(demo.databaseUrl);
     await eventually(() => monitor.snapshot().inFlight.length === 0, 'the end of the report');
+    await idle(demo.databaseUrl);
   });
 });

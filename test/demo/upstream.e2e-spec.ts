@@ -61,6 +61,20 @@ describe.each(ADAPTERS)('search on %s', (adapter) => {
     await demo.untilLeft('/shards', before + 1);
   });
 
+  it('Q12 keeps recent searches in SQLite, which statement timeouts leave alone', async () => {
+    const { url } = demo.on(adapter);
+    const queries = ['one', 'two', 'three'];
+    await Promise.all(queries.map((query) => call(`${url}/v1/search?q=${query}`)));
+
+    const answer = await call(`${url}/v1/search/recent`);
+
+    const { items } = JSON.parse(answer.body) as { items: { query: string }[] };
+    const found = items.slice(0, 3).map(({ query }) => query);
+    expect(found.toSorted()).toEqual(queries.toSorted());
+    expect(items[0]).toEqual({ id: expect.any(Number), query: found[0], at: expect.any(String) });
+    expect(demo.errors).toEqual([]);
+  });
+
   it('answers that every shard is missing when all are late', async () => {
     const { answer, found } = await search('60000,60000,60000');
 

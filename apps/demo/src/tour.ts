@@ -10,7 +10,14 @@ import { chat, search, upstream } from './tour/chapters/upstream.js';
 import { Timeline } from './tour/timeline.js';
 
 /* Short limits, so that the tour is short. */
-const LIMITS = { APP_ENV: 'development', REQUEST_TIMEOUT_SECONDS: '2' };
+const LIMITS = {
+  APP_ENV: 'development',
+  REQUEST_TIMEOUT_SECONDS: '2',
+  REQUEST_HEADERS_TIMEOUT_SECONDS: '1',
+  REQUEST_BODY_TIMEOUT_SECONDS: '1',
+  REQUEST_BODY_GRACE_SECONDS: '1',
+  RESPONSE_GRACE_SECONDS: '1',
+};
 const ANY_PORT = { PORT: '0', UPSTREAM_PORT: '0' };
 
 async function take(stack: Stack): Promise<number> {

@@ -4,7 +4,7 @@ import type { ExecutionContext, INestApplication } from '@nestjs/common';
 import type { FastifyInstance } from 'fastify';
 
 const RAW = 'application/octet-stream';
-const RAW_PATHS: ReadonlySet<string> = new Set(['/lab/echo', '/lab/bulk']);
+const RAW_PATHS: ReadonlySet<string> = new Set(['/lab/echo', '/lab/bulk', '/v1/documents']);
 
 /** The request as it arrives: nothing has been read from it, nothing is kept of it. */
 export const RawBody = createParamDecorator((_: unknown, context: ExecutionContext) => {

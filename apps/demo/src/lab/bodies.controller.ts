@@ -22,13 +22,15 @@ export class BodiesController {
     return digest(body);
   }
 
+  /* The body arrives on the handler's time: whoever may pause for 2 minutes needs more than 15 s. */
   @Post('bulk')
   @HttpCode(200)
-  @Deadline({ body: '2m' })
+  @Deadline({ handler: '10m', body: '2m' })
   bulk(@RawBody() body: IncomingMessage): Promise<Digest> {
     return digest(body);
   }
 
+  /* Made piece by piece as the client takes it: a slow reader costs one piece, not the whole. */
   @Get('large')
   large(@Query('mb', megabytes) mb: number): StreamableFile {
     return new StreamableFile(Readable.from(noise(mb), { objectMode: false }), {

@@ -13,6 +13,7 @@ export function welcome({ api, upstream, database }: Urls): string {
     curl -N -H 'content-type: application/json' '${api}/v1/chat/completions' \\
          -d '{ "messages": [{ "role": "user", "content": "hi" }], "stream": true }'
     curl -i '${api}/lab/upstream?ms=60000'; curl '${upstream}/stats'
+    curl -i '${api}/v1/quick?seconds=60'
     curl -i '${api}/_ops/timeouts'
 
   Ctrl-C drains and stops everything.

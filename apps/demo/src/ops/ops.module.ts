@@ -1,14 +1,27 @@
 import { Module } from '@nestjs/common';
-import { TerminusModule } from '@nestjs/terminus';
+import { TimeoutsHealthModule } from 'nestjs-timeouts/terminus';
+import { DataSource } from 'typeorm';
 import { PoolGauge } from './pool-gauge.js';
-import { ProbesController } from './probes.controller.js';
 import { ProcessGauge } from './process-gauge.js';
 import { TimeoutsController } from './timeouts.controller.js';
 
 @Module({
-  // A probe that fails is an answer, not an error worth a log line each time.
-  imports: [TerminusModule.forRoot({ logger: false })],
-  controllers: [ProbesController, TimeoutsController],
+  imports: [
+    TimeoutsHealthModule.forRootAsync({
+      inject: [DataSource],
+      useFactory: (database: DataSource) => ({
+        checks: {
+          database: { check: () => ping(database), timeout: '1s', cacheFor: 0 },
+        },
+        startupChecks: { migrations: () => database.isInitialized },
+      }),
+    }),
+  ],
+  controllers: [TimeoutsController],
   providers: [PoolGauge, ProcessGauge],
 })
 export class OpsModule {}
+
+async function ping(database: DataSource): Promise<void> {
+  await database.query('SELECT 1');
+}

@@ -1,21 +1,15 @@
 import { Injectable } from '@nestjs/common';
-import type { Pool } from 'pg';
-import { DataSource } from 'typeorm';
-import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js';
+import { TimeoutsMonitor } from 'nestjs-timeouts';
+import type { PoolUse } from 'nestjs-timeouts';
 
-export interface PoolUse {
-  readonly total: number;
-  readonly idle: number;
-  readonly waiting: number;
-}
-
+/** The connections to PostgreSQL. */
 @Injectable()
 export class PoolGauge {
-  constructor(private readonly database: DataSource) {}
+  constructor(private readonly monitor: TimeoutsMonitor) {}
 
-  read(): PoolUse {
-    const { master } = this.database.driver as PostgresDriver;
-    const pool = master as Pool;
-    return { total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount };
+  read(): Omit<PoolUse, 'name'> {
+    const { pools } = this.monitor.snapshot();
+    const { name: _, ...use } = pools.find(({ name }) => name === 'default')!;
+    return use;
   }
 }

@@ -2,12 +2,11 @@ import { Controller, Get, Header } from '@nestjs/common';
 import { CurrentScope, DrainService, SkipTimeout, TimeoutsMonitor } from 'nestjs-timeouts';
 import type { DrainState, Scope, TimeoutsSnapshot } from 'nestjs-timeouts';
 import { PoolGauge } from './pool-gauge.js';
-import type { PoolUse } from './pool-gauge.js';
 import { ProcessGauge } from './process-gauge.js';
 import type { ProcessUse } from './process-gauge.js';
 
-interface TimeoutsPage extends TimeoutsSnapshot {
-  readonly pool: PoolUse;
+interface TimeoutsPage extends Omit<TimeoutsSnapshot, 'pools'> {
+  readonly pool: ReturnType<PoolGauge['read']>;
   readonly drain: { readonly state: DrainState };
   readonly process: ProcessUse;
 }
@@ -25,8 +24,9 @@ export class TimeoutsController {
   @Get('timeouts')
   @Header('Cache-Control', 'no-store')
   timeouts(@CurrentScope() own: Scope): TimeoutsPage {
+    const { pools: _, ...snapshot } = this.monitor.snapshot(own);
     return {
-      ...this.monitor.snapshot(own),
+      ...snapshot,
       pool: this.pool.read(),
       drain: { state: this.drain.state },
       process: this.process.read(),

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { databaseAccount } from './account.js';
 import { findBinaries } from './binaries.js';
+import type { Binaries } from './binaries.js';
 import { boot, initialise } from './cluster.js';
 import type { Home } from './cluster.js';
 import { reachableTemporaryFolder } from './reach.js';
@@ -20,14 +21,17 @@ export interface EmbeddedPostgres {
 }
 
 /**
- * Starts a throw-away PostgreSQL on a free port of 127.0.0.1, without Docker.
+ * Starts a throw-away PostgreSQL on a free port of 127.0.0.1, without Docker: the embedded one, or
+ * what `find` gives.
  *
  * @example
  * const postgres = await startPostgres();
  * const client = new Client({ connectionString: postgres.url });
  * await postgres.stop();
  */
-export async function startPostgres(): Promise<EmbeddedPostgres> {
+export async function startPostgres(
+  find: (home: Home) => Binaries = findBinaries,
+): Promise<EmbeddedPostgres> {
   const home = makeHome();
   const watchdog = watchOver(home.directory);
   const clear = async (): Promise<void> => {
@@ -35,7 +39,7 @@ export async function startPostgres(): Promise<EmbeddedPostgres> {
     watchdog.dismiss();
   };
   try {
-    const binaries = findBinaries(home);
+    const binaries = find(home);
     await initialise(binaries, home);
     const { server, exited, url } = await boot(binaries, home);
     const stop = async (): Promise<void> => {

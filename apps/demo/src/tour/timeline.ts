@@ -1,4 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
+import type { ClientView } from 'nestjs-timeouts/testing';
 import type { Urls } from '../launch/stack.js';
 import { Database } from './database.js';
 
@@ -14,7 +15,7 @@ export interface Question {
 }
 
 export interface Promised {
-  readonly status: number | 'left';
+  readonly status: number | 'left' | 'reset';
   readonly afterMs?: number;
   /** What must be in the answer. */
   readonly body?: RegExp;
@@ -40,14 +41,36 @@ export class Timeline {
 
   /** One request to the API. */
   async ask(what: string, question: Question, promised: Promised): Promise<void> {
+    await this.#hold(what, question.path, promised, () => this.#send(question));
+  }
+
+  /** A client that does not behave: what it saw, and when it was rid of. */
+  async meet(
+    what: string,
+    path: string,
+    client: (url: string) => Promise<ClientView>,
+    promised: Promised,
+  ): Promise<void> {
+    await this.#hold(what, path, promised, async () => {
+      const { status, whole, ended, body } = await client(`${this.urls.api}${path}`);
+      return { status: whole ? status! : ended, text: body };
+    });
+  }
+
+  async #hold(
+    what: string,
+    path: string,
+    promised: Promised,
+    send: () => Promise<{ status: number | string; text: string }>,
+  ): Promise<void> {
     const startedAt = performance.now();
-    const { status, text } = await this.#send(question);
+    const { status, text } = await send();
     const afterMs = performance.now() - startedAt;
     const { afterMs: due = 0, body = /^/ } = promised;
     const onTime = afterMs >= due - 1 && afterMs <= due * 1.1 + LATE_BY_MS;
     const kept = status === promised.status && onTime && body.test(text);
     const answer = `${status} after ${(afterMs / 1_000).toFixed(2)} s`;
-    this.#print(kept, `${what}: ${question.path.split('?')[0]} → ${answer}`);
+    this.#print(kept, `${what}: ${path.split('?')[0]} → ${answer}`);
     if (text) this.#detail(text);
     if (!kept) this.#detail(`promised: ${JSON.stringify({ ...promised, body: `${body}` })}`);
   }
