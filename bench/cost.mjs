@@ -26,7 +26,7 @@ export async function startServers(start, adapter, wanted) {
  * One round: every server gets the same load, a slice at a time and in an order that changes, so
  * that all of them share whatever else the machine does meanwhile.
  */
-export async function round(servers, load, { requests, slices, connections }) {
+export async function round(servers, load, { requests, slices, connections, baseline = 'bare' }) {
   const totals = new Map(servers.map((server) => [server, { cpu: 0, seconds: 0 }]));
   for (let slice = 0; slice < slices; slice++) {
     for (const server of shuffled(servers.filter(({ fault }) => !fault))) {
@@ -41,7 +41,7 @@ export async function round(servers, load, { requests, slices, connections }) {
   }
   for (const [server, { cpu, seconds }] of totals) {
     const bare = totals.get(
-      servers.find(({ adapter, variant }) => adapter === server.adapter && variant === 'bare'),
+      servers.find(({ adapter, variant }) => adapter === server.adapter && variant === baseline),
     );
     server.samples.push({
       cpu: cpu / requests,
@@ -53,7 +53,11 @@ export async function round(servers, load, { requests, slices, connections }) {
 }
 
 async function measure(server, load, requests, count) {
-  server.answer = await load.ask('open', { port: server.port, count });
+  server.answer = await load.ask('open', {
+    port: server.port,
+    request: server.request,
+    count,
+  });
   const before = await server.child.ask('cpuMicroseconds');
   const seconds = await load.ask('run', requests);
   const after = await server.child.ask('cpuMicroseconds');

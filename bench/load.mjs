@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { serve } from './harness/child.mjs';
 
-const request = Buffer.from('GET / HTTP/1.1\r\nHost: localhost\r\nConnection: keep-alive\r\n\r\n');
+const GET = 'GET / HTTP/1.1\r\nHost: localhost\r\nConnection: keep-alive\r\n\r\n';
 
 const PATIENCE_MS = 10_000;
 
@@ -12,13 +12,17 @@ class Connection {
   #length = 0;
   #onAnswer;
 
+  constructor(request) {
+    this.request = Buffer.from(request);
+  }
+
   async open(port) {
     this.socket = connect({ port, host: '127.0.0.1', noDelay: true });
     this.socket.on('error', () => {}); // whoever waits hears of it by a listener of its own
     this.socket.setTimeout(PATIENCE_MS, () => this.socket.destroy(new Error('No answer')));
     this.socket.once('end', () => this.socket.destroy(new Error('The server hung up')));
     await once(this.socket, 'connect');
-    this.socket.write(request);
+    this.socket.write(this.request);
     const [first] = await once(this.socket, 'data');
     const head = first.indexOf('\r\n\r\n') + 4;
     const bodyLength = Number(/content-length: (\d+)/i.exec(first.toString('latin1'))?.[1]);
@@ -30,7 +34,7 @@ class Connection {
 
   send(onAnswer) {
     this.#onAnswer = onAnswer;
-    this.socket.write(request);
+    this.socket.write(this.request);
   }
 
   #read(chunk) {
@@ -45,9 +49,10 @@ class Connection {
 let connections = [];
 
 serve({
-  async open({ port, count }) {
+  /** One answer, to look at. */
+  async open({ port, count, request = GET }) {
     closeAll();
-    connections = Array.from({ length: count }, () => new Connection());
+    connections = Array.from({ length: count }, () => new Connection(request));
     const [answer] = await Promise.all(connections.map((connection) => connection.open(port)));
     return answer;
   },

@@ -2,6 +2,8 @@ import { parseArgs } from 'node:util';
 import { faults, report, round, startServers } from './cost.mjs';
 import { withChildren } from './harness/child.mjs';
 import { inFlight } from './in-flight.mjs';
+import { slowClients } from './slow-clients.mjs';
+import { uploads } from './upload.mjs';
 import { limits, variants } from './variants.mjs';
 
 const usage = `CPU per request of a trivial Nest app, as a ratio to bare Nest.
@@ -15,7 +17,7 @@ npm run bench -- [options]          NODE=/path/to/node measures another Node
   --connections 48     keep-alive connections, one request at a time on each
   --adapters a,b       express,fastify
   --variants a,b       ${Object.keys(variants).join(',')}
-  --only-cost          without the 10,000 requests in flight
+  --only-cost          without requests in flight, uploads and slow clients
   --smoke              a tiny run: only checks that every variant works`;
 
 const { values } = parseArgs({
@@ -73,11 +75,30 @@ await withChildren(async (start) => {
   }
 });
 
-if (!values['only-cost'] && !values.smoke) {
+const others = values.smoke
+  ? {
+      uploads: () => uploads({ megabytes: 16, rounds: 1, requests: 96, adapters, judged: false }),
+      'slow clients': () =>
+        slowClients({
+          connections: 20,
+          limitSeconds: 0.5,
+          idleSeconds: 0.5,
+          adapters: adapters.slice(0, 1),
+          smoke: true,
+        }),
+    }
+  : {
+      'in flight': () => inFlight({ count: 10_000, adapters }),
+      uploads: () => uploads({ megabytes: 1_024, rounds: 10, requests: 6_000, adapters }),
+      'slow clients': () =>
+        slowClients({ connections: 1_000, limitSeconds: 3, idleSeconds: 5, adapters }),
+    };
+
+for (const [name, measure] of Object.entries(values['only-cost'] ? {} : others)) {
   try {
-    await inFlight({ count: 10_000, adapters });
+    await measure();
   } catch (error) {
-    console.error(`FAULT in flight: ${error.message}`);
+    console.error(`FAULT ${name}: ${error.message}`);
     process.exitCode = 1;
   }
 }

@@ -9,7 +9,10 @@ export const adapters = {
 };
 
 /** A listening Nest app on an adapter, with the parts that a variant adds to it. */
-export async function listen(adapter, { controllers, module = {}, adapterOptions, configure }) {
+export async function listen(
+  adapter,
+  { controllers, module = {}, adapterOptions, configure, prepare },
+) {
   class AppModule {
     configure(consumer) {
       configure?.(consumer);
@@ -19,6 +22,7 @@ export async function listen(adapter, { controllers, module = {}, adapterOptions
   const app = await NestFactory.create(AppModule, await adapters[adapter](adapterOptions), {
     logger: false,
   });
+  prepare?.(app);
   await app.listen(0, '127.0.0.1');
   return app;
 }
