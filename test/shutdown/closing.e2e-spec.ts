@@ -35,14 +35,18 @@ describe.each(STACKS)('closing on $adapter ($enforcement)', (stack) => {
   it('G10 app.close() takes no readiness delay, and leaves nothing behind', async () => {
     const before = process.getActiveResourcesInfo();
     const listeners = process.listenerCount('SIGTERM');
-    const { app, url } = await start();
-    await call(`${url}/quick`);
-    expect(process.listenerCount('SIGTERM')).toBe(1);
+    const closings: number[] = [];
+    for (let count = 0; count < 3; count++) {
+      const { app, url } = await start();
+      await call(`${url}/quick`);
+      expect(process.listenerCount('SIGTERM')).toBe(1);
+      const closedAt = performance.now();
+      await app.close();
+      closings.push(performance.now() - closedAt);
+    }
 
-    const closedAt = performance.now();
-    await app.close();
-
-    expect(performance.now() - closedAt).toBeLessThan(50);
+    // Of three, because other processes may have the processor meanwhile.
+    expect(Math.min(...closings)).toBeLessThan(50);
     expect(process.listenerCount('SIGTERM')).toBe(listeners);
     await eventually(() => added(before).length === 0, 'the end of every handle');
   });
