@@ -30,7 +30,7 @@ export async function slowClients({ connections, limitSeconds, idleSeconds, adap
         measure(server, children, attack, { connections, limitSeconds, idleSeconds }),
       );
       rows.push(...found.map((result) => row(result, start === demo, limitSeconds, smoke)));
-      if (smoke && found.some(({ left, polite }) => left > 0 || polite.failures > 0)) {
+      if (smoke && found.some(isWrong)) {
         throw new Error(
           `On ${adapter} the slow were not cut, or others were: ${JSON.stringify(found)}`,
         );
@@ -56,6 +56,11 @@ async function chooseAttack(smoke) {
   if (!smoke)
     console.log('slowhttptest is not installed (the Debian package): own clients instead');
   return { name: "the package's own clients" };
+}
+
+/** A send buffer of the kernel that grows looks like a client that reads: such a one stays longer. */
+function isWrong({ mode, opened, left, polite }) {
+  return left > (mode === 'read' ? opened / 4 : 0) || polite.failures > 0;
 }
 
 async function withServer(start, adapter, limitSeconds, body) {
