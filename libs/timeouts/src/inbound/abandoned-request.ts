@@ -2,8 +2,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { systemClock } from '../core/system-clock.js';
-import type { Http2Stream } from './request-body.js';
-import { http2StreamOf } from './request-body.js';
+import type { Http2Stream } from './http2-stream.js';
+import { http2StreamOf } from './http2-stream.js';
 
 /** How long a client that goes on sending has to read its answer before its connection is gone. */
 const LINGER_MS = 1_000;

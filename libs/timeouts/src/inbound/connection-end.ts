@@ -1,13 +1,5 @@
 import type { ServerResponse } from 'node:http';
-
-/** What stands for the connection of one HTTP/2 exchange: the session belongs to the others, too. */
-interface Http2Stream {
-  close(): void;
-}
-
-function http2StreamOf(res: ServerResponse): Http2Stream | undefined {
-  return (res as { stream?: Http2Stream }).stream;
-}
+import { http2StreamOf } from './http2-stream.js';
 
 /** Ends an answer that is not whole, so that its client notices. */
 export function breakOff(res: ServerResponse): void {

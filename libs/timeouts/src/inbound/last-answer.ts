@@ -1,13 +1,9 @@
 import type { ServerResponse } from 'node:http';
-
-/** The part of an HTTP/2 response that tells which session it belongs to. */
-interface Http2Response {
-  readonly stream?: { readonly session?: { readonly closed: boolean; close(): void } };
-}
+import { http2StreamOf } from './http2-stream.js';
 
 /** Makes the client come back on another connection, which a load balancer takes elsewhere. */
 export function makeLastAnswer(res: ServerResponse): void {
-  const { stream } = res as Http2Response;
+  const stream = http2StreamOf(res);
   if (!stream) {
     if (!res.headersSent) res.setHeader('connection', 'close');
   } else if (stream.session && !stream.session.closed) {

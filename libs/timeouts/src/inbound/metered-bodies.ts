@@ -1,7 +1,8 @@
 import { failBody } from './abandoned-request.js';
 import { BodyWatch } from './body-watch.js';
 import type { HttpExchange } from './http-exchange.js';
-import { http2StreamOf, isBodyUnread } from './request-body.js';
+import { http2StreamOf } from './http2-stream.js';
+import { isBodyUnread } from './request-body.js';
 
 /** The events of a server that a request comes with. */
 export type RequestEvent = 'request' | 'checkContinue' | 'checkExpectation';

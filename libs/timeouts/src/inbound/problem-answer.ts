@@ -2,6 +2,7 @@ import type { CancelledError } from '../core/errors.js';
 import { abandonRequest } from './abandoned-request.js';
 import type { HttpExchange } from './http-exchange.js';
 import { ignoreLateWrites } from './late-writes.js';
+import { sendPlain } from './plain-answer.js';
 import { problemOf } from './problem.js';
 import { isBodyUnread } from './request-body.js';
 
@@ -45,14 +46,10 @@ export function answerWithProblem(exchange: HttpExchange, error: CancelledError)
     reply.hijack();
   }
   for (const name of res.getHeaderNames()) if (STALE_HEADERS.has(name)) res.removeHeader(name);
-  res.statusCode = problem.status;
-  res.setHeader('content-type', 'application/problem+json');
-  res.setHeader('cache-control', 'no-store');
   res.setHeader('x-request-id', problem.requestId);
   if (problem.status === 503) res.setHeader('retry-after', RETRY_AFTER_SECONDS);
   if (isBodyUnread(req)) abandonRequest(req, res, error);
-  const body = JSON.stringify(problem);
-  res.setHeader('content-length', Buffer.byteLength(body));
-  res.end(req.method === 'HEAD' ? undefined : body);
+  const { status } = problem;
+  sendPlain(req, res, { status, type: 'application/problem+json', body: problem });
   ignoreLateWrites(res);
 }

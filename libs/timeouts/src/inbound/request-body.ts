@@ -1,16 +1,6 @@
 import type { IncomingMessage } from 'node:http';
-import type { Duplex, Readable } from 'node:stream';
-
-/** The part of an HTTP/2 stream that tells how much of its request is there. */
-export interface Http2Stream extends Duplex {
-  readonly endAfterHeaders: boolean;
-  readonly state: { readonly remoteClose?: number };
-  close(): void;
-}
-
-export function http2StreamOf(req: IncomingMessage): Http2Stream | undefined {
-  return (req as { stream?: Http2Stream }).stream;
-}
+import type { Readable } from 'node:stream';
+import { http2StreamOf } from './http2-stream.js';
 
 /** Whether a body, or more of it, is still to come. */
 export function isBodyUnread(req: IncomingMessage): boolean {

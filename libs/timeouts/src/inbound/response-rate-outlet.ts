@@ -1,13 +1,10 @@
 import type { ServerResponse } from 'node:http';
 import type { Writable } from 'node:stream';
+import { http2StreamOf } from './http2-stream.js';
 import type { Connection } from './response-rate-intake.js';
 
 /** Where the bytes of an answer wait for its client: the connection, or one HTTP/2 stream of it. */
 export type Outlet = Pick<Writable, 'writableLength' | 'destroyed' | 'on' | 'off'>;
-
-interface Http2Stream extends Outlet {
-  readonly session?: { readonly destroyed: boolean; readonly socket: Connection };
-}
 
 /** There while bytes of the answer wait. */
 export function waitingOutlet(res: ServerResponse): Outlet | undefined {
@@ -19,9 +16,5 @@ export function connectionOf(res: ServerResponse): Connection | undefined {
   const stream = http2StreamOf(res);
   if (!stream) return (res.socket as Connection | null) ?? undefined;
   // That of a session that is over must not be touched.
-  return stream.session?.destroyed === false ? stream.session.socket : undefined;
-}
-
-function http2StreamOf(res: ServerResponse): Http2Stream | undefined {
-  return (res as { stream?: Http2Stream }).stream;
+  return stream.session?.destroyed === false ? (stream.session.socket as Connection) : undefined;
 }
